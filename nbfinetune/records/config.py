@@ -1,0 +1,289 @@
+"""What a run is: one frozen record, nested by concern, stored verbatim with the run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from nbfinetune.records.schedule import Cosine, Schedule
+
+SCHEMA = 1
+
+NonNegative = Annotated[float, Meta(ge=0.0)]
+Positive = Annotated[float, Meta(gt=0.0)]
+Count = Annotated[int, Meta(ge=1)]
+Probability = Annotated[float, Meta(ge=0.0, lt=1.0)]
+
+
+class ConfigRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the configuration records."""
+
+
+class SourceRecord(ConfigRecord, frozen=True, kw_only=True, tag_field="kind"):
+    """Base of the places that images come from."""
+
+
+class Folder(SourceRecord, tag="folder", frozen=True, kw_only=True):
+    """A folder with one folder per class, or with `train/` and `val/` of such folders."""
+
+    path: str
+
+
+class FolderPair(SourceRecord, tag="folder_pair", frozen=True, kw_only=True):
+    """Two folders with one folder per class each."""
+
+    train: str
+    val: str
+
+
+class Arrays(SourceRecord, tag="arrays", frozen=True, kw_only=True):
+    """`images.npy` (N,H,W or N,H,W,C; uint8) and `labels.npy` (N, int64) in a folder.
+
+    A relative `path` lies in the run's directory: the arrays of a notebook travel with the run.
+    """
+
+    path: str
+    classes: tuple[str, ...]
+
+
+class Idx(SourceRecord, tag="idx", frozen=True, kw_only=True):
+    """A folder with the IDX files of MNIST and its kin, raw or gzipped."""
+
+    path: str
+
+
+class Named(SourceRecord, tag="named", frozen=True, kw_only=True):
+    """`"digits"` (in scikit-learn) or a torchvision data set by name.
+
+    Parameters
+    ----------
+    name : str
+        See `nbfinetune.data.named_datasets()`.
+    root : str, optional
+        Where the files lie or are downloaded to; default the cache directory.
+    """
+
+    name: str
+    root: str | None = None
+
+
+Source: TypeAlias = Folder | FolderPair | Arrays | Idx | Named
+
+
+class DataConfig(ConfigRecord, frozen=True, kw_only=True):
+    """Which images, how they are split and how large they become.
+
+    Parameters
+    ----------
+    source : Source
+        Where the images lie.
+    val_split : float in (0, 1)
+        Part of the images kept for validation, stratified by class, where the source has no
+        validation part of its own.
+    folds, fold : int, optional
+        Cross-validation: `folds` stratified parts of which number `fold` (from 0) validates.
+    image_size : int, optional
+        Side in pixels of the square that the model sees. Default: the model's own size, lowered
+        for small images where the model takes that.
+    loader_threads : int, optional
+        Threads that decode and augment; default by the machine.
+    """
+
+    source: Source
+    val_split: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.2
+    folds: Annotated[int, Meta(ge=2)] | None = None
+    fold: Annotated[int, Meta(ge=0)] = 0
+    image_size: Annotated[int, Meta(ge=8, le=4096)] | None = None
+    loader_threads: Count | None = None
+
+
+class AugmentConfig(ConfigRecord, frozen=True, kw_only=True):
+    """How training images are varied.
+
+    Parameters
+    ----------
+    preset : {"none", "light", "standard", "strong"}
+        `none`: resize only. `light`: small shifts and flips. `standard`: random resized crop and
+        flip. `strong`: that and TrivialAugment (Müller & Hutter, arXiv:2103.10158).
+    flip : bool
+        Allow left-right flips; turn off for digits, letters and road signs.
+    mixup, cutmix : float
+        Beta parameter of mixup (arXiv:1710.09412) and CutMix (arXiv:1905.04899); 0 is off.
+    """
+
+    preset: Literal["none", "light", "standard", "strong"] = "standard"
+    flip: bool = True
+    mixup: NonNegative = 0.0
+    cutmix: NonNegative = 0.0
+
+
+class ModelConfig(ConfigRecord, frozen=True, kw_only=True):
+    """Which network, from which weights, and what of it is trained.
+
+    Parameters
+    ----------
+    name : str
+        A timm name, a torchvision classification model as `tv_<name>`, or a factory of your own
+        as `"package.module:function"` (called with `num_classes` and, where it takes it, `in_chans`).
+    pretrained : bool
+        Start from published weights (of the hub's cache or the hub).
+    checkpoint : str, optional
+        Start from this `.safetensors` or `.pth` file instead.
+    head : {"linear", "mlp"}
+        The new classifier.
+    dropout : float in [0, 1)
+        Dropout before the classifier's last layer.
+    freeze : {"none", "backbone"} or int
+        What is not trained: nothing, all but the head, or the first n layer groups.
+    freeze_epochs : int
+        Thaw after that many epochs (0: never). With `freeze="none"` the backbone is what is frozen.
+    layer_decay : float in (0, 1], optional
+        Each layer group's learning rate is this multiple of the next one's (the head has 1).
+    backbone_lr : float > 0
+        The backbone's learning rate as a multiple of the head's.
+    """
+
+    name: str = "resnet18"
+    pretrained: bool = True
+    checkpoint: str | None = None
+    head: Literal["linear", "mlp"] = "linear"
+    dropout: Probability = 0.0
+    freeze: Literal["none", "backbone"] | Annotated[int, Meta(ge=0)] = "none"
+    freeze_epochs: Annotated[int, Meta(ge=0)] = 0
+    layer_decay: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
+    backbone_lr: Positive = 1.0
+
+
+class OptimizerConfig(ConfigRecord, frozen=True, kw_only=True):
+    """How gradients become steps; the learning rate is the schedule's.
+
+    Parameters
+    ----------
+    name : str
+        `adamw`, `adam`, `sgd`, `rmsprop`, `adagrad`, `lamb`, or any name of `timm.optim`.
+    weight_decay : float
+        L2 penalty (decoupled for AdamW and LAMB); norms and biases have none.
+    l1 : float
+        L1 penalty on the same weights.
+    momentum : float in [0, 1)
+        For SGD and RMSprop; the first beta of the Adam family.
+    nesterov : bool
+        For SGD.
+    clip_norm : float
+        Largest norm of the gradient; 0 is off.
+    """
+
+    name: str = "adamw"
+    weight_decay: NonNegative = 0.01
+    l1: NonNegative = 0.0
+    momentum: Probability = 0.9
+    nesterov: bool = True
+    clip_norm: NonNegative = 0.0
+
+
+class TrainingConfig(ConfigRecord, frozen=True, kw_only=True):
+    """The loop.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training images.
+    batch_size : int
+        Images per optimizer step, over all devices and accumulated pieces.
+    accumulate : int
+        Pieces in which a batch goes through the model, one after the other.
+    loss : {"cross_entropy", "bce", "mse", "focal"}
+        `mse` is on one-hot labels, `focal` has gamma 2 (arXiv:1708.02002).
+    label_smoothing : float in [0, 1)
+    class_weights : "balanced", optional
+        Weigh the loss by the inverse frequency of the classes.
+    ema : float in [0, 1)
+        Decay of the moving average of the weights that is then measured and kept; 0 is off.
+    early_stopping : int, optional
+        End after that many epochs without a better `monitor`.
+    monitor : {"accuracy", "macro_f1", "val_loss"}
+        What "best" means.
+    time_budget_s : float, optional
+        End at the nearest step with a usable model.
+    precision : {"auto", "fp32", "bf16", "fp16"}
+        `auto`: bf16 (else fp16) on accelerators that have it, fp32 on the CPU.
+    channels_last : bool, optional
+        Memory format; default by the device.
+    checkpoint_every_s : float
+        Longest time between two saved checkpoints.
+    """
+
+    epochs: Annotated[int, Meta(ge=1, le=100_000)] = 5
+    batch_size: Annotated[int, Meta(ge=1, le=65_536)] = 32
+    accumulate: Count = 1
+    loss: Literal["cross_entropy", "bce", "mse", "focal"] = "cross_entropy"
+    label_smoothing: Probability = 0.0
+    class_weights: Literal["balanced"] | None = None
+    ema: Probability = 0.0
+    early_stopping: Count | None = None
+    monitor: Literal["accuracy", "macro_f1", "val_loss"] = "accuracy"
+    time_budget_s: Positive | None = None
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    channels_last: bool | None = None
+    checkpoint_every_s: NonNegative = 30.0
+
+
+class RunnerConfig(ConfigRecord, frozen=True, kw_only=True):
+    """Where it runs.
+
+    Parameters
+    ----------
+    device : str
+        `"auto"` (the accelerator if there is one), or as torch writes it: `"cpu"`, `"cuda:1"`.
+    devices : int
+        Processes of torch's elastic launcher, one a device, on this machine.
+    threads : int, optional
+        CPU threads per process; default by the machine.
+    """
+
+    device: str = "auto"
+    devices: Count = 1
+    threads: Count | None = None
+
+
+class FineTuneConfig(ConfigRecord, frozen=True, kw_only=True):
+    """Everything that decides a run.
+
+    Parameters
+    ----------
+    data, augment, model, optimizer, schedule, training, runner
+        The concerns, each a record of its own.
+    seed : int
+        Fixes the split, the order of the images, their augmentation and the new weights.
+    schema : int
+        Version of this record; a reader refuses a later one.
+    """
+
+    data: DataConfig
+    augment: AugmentConfig = AugmentConfig()
+    model: ModelConfig = ModelConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: Schedule = Cosine(warmup=0.1)
+    training: TrainingConfig = TrainingConfig()
+    runner: RunnerConfig = RunnerConfig()
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    schema: Annotated[int, Meta(ge=1, le=SCHEMA)] = SCHEMA
+
+
+__all__ = [
+    "SCHEMA",
+    "Arrays",
+    "AugmentConfig",
+    "DataConfig",
+    "FineTuneConfig",
+    "Folder",
+    "FolderPair",
+    "Idx",
+    "ModelConfig",
+    "Named",
+    "OptimizerConfig",
+    "RunnerConfig",
+    "Source",
+    "TrainingConfig",
+]

@@ -1,0 +1,200 @@
+"""What happened in a run: past-tense facts, in the order of `seq`."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from nbfinetune.records.commands import Command
+from nbfinetune.records.schedule import Schedule
+
+Status: TypeAlias = Literal[
+    "starting", "running", "paused", "finished", "stopped", "failed", "interrupted"
+]
+LIVE: tuple[Status, ...] = ("starting", "running", "paused")
+RESUMABLE: tuple[Status, ...] = ("stopped", "failed", "interrupted")
+
+
+class EventRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What every event has.
+
+    Parameters
+    ----------
+    seq : int
+        Place in the run's log, from 1 upward without doubles; 0 until the store has given it.
+    time : float
+        Seconds since 1970 (UTC) when it was emitted.
+    step : int
+        Optimizer steps taken when it happened.
+    """
+
+    seq: int = 0
+    time: float = 0.0
+    step: int = 0
+
+
+class PhaseStarted(EventRecord, tag="phase_started", frozen=True, kw_only=True):
+    """The worker says what it is busy with before the first step."""
+
+    phase: str
+
+
+class RunStarted(EventRecord, tag="run_started", frozen=True, kw_only=True):
+    """Everything is in place; training begins (or begins again, see `RunRestored`)."""
+
+    device: str
+    device_name: str
+    precision: str
+    channels_last: bool
+    image_size: int
+    batch_size: int
+    steps_per_epoch: int
+    epochs: int
+    train_images: int
+    val_images: int
+    classes: tuple[str, ...]
+    parameters: int
+    trainable_parameters: int
+    weights_from: str
+    versions: dict[str, str]
+
+
+class RunRestored(EventRecord, tag="run_restored", frozen=True, kw_only=True):
+    """A new worker took over at `step`; whatever was recorded after it is gone and comes again."""
+
+
+class StepDone(EventRecord, tag="step_done", frozen=True, kw_only=True):
+    """One optimizer step."""
+
+    epoch: int
+    loss: float
+    lr: float
+    images_per_s: float
+    data_wait_s: float
+    memory_mb: float
+
+
+class EpochDone(EventRecord, tag="epoch_done", frozen=True, kw_only=True):
+    """One pass over the training images and the measures on the validation images after it.
+
+    `roc_auc` (one against rest, macro) is None where a class has no or only positives.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    accuracy: float
+    top5: float
+    precision: float
+    recall: float
+    macro_f1: float
+    roc_auc: float | None
+    seconds: float
+    images_per_s: float
+    best: bool = False
+
+
+class ScheduleChanged(EventRecord, tag="schedule_changed", frozen=True, kw_only=True):
+    """A new learning-rate curve is in force from `step` on."""
+
+    schedule: Schedule
+
+
+class OptimizerChanged(EventRecord, tag="optimizer_changed", frozen=True, kw_only=True):
+    """New optimizer values are in force from `step` on."""
+
+    values: dict[str, float]
+
+
+class LayersUnfrozen(EventRecord, tag="layers_unfrozen", frozen=True, kw_only=True):
+    """Frozen layers were thawed."""
+
+    trainable_parameters: int
+
+
+class BatchSizeReduced(EventRecord, tag="batch_size_reduced", frozen=True, kw_only=True):
+    """The accelerator ran out of memory; the batch now goes through in smaller pieces."""
+
+    micro_batch: int
+    reason: str
+
+
+class CheckpointSaved(EventRecord, tag="checkpoint_saved", frozen=True, kw_only=True):
+    """A checkpoint lies whole on the disk."""
+
+    which: Literal["last", "best"]
+    epoch: int
+
+
+class FileSkipped(EventRecord, tag="file_skipped", frozen=True, kw_only=True):
+    """An image that can't be read; the run goes on without it."""
+
+    path: str
+    reason: str
+
+
+class CommandApplied(EventRecord, tag="command_applied", frozen=True, kw_only=True):
+    """A command took effect before the step after `step`."""
+
+    command_id: int
+    command: Command
+
+
+class CommandDenied(EventRecord, tag="command_refused", frozen=True, kw_only=True):
+    """A command that changed nothing, and why."""
+
+    command_id: int
+    command: Command
+    reason: str
+
+
+class RunPaused(EventRecord, tag="run_paused", frozen=True, kw_only=True):
+    """The worker holds."""
+
+
+class RunResumed(EventRecord, tag="run_resumed", frozen=True, kw_only=True):
+    """The worker goes on after a pause."""
+
+
+class RunFinished(EventRecord, tag="run_finished", frozen=True, kw_only=True):
+    """The run came to its end."""
+
+    reason: Literal["completed", "early_stopping", "time_budget"]
+    best_epoch: int | None
+
+
+class RunStopped(EventRecord, tag="run_stopped", frozen=True, kw_only=True):
+    """The run ended because someone asked it to; it can be resumed."""
+
+    best_epoch: int | None
+
+
+class RunFailed(EventRecord, tag="run_failed", frozen=True, kw_only=True):
+    """The run ended with an error: `message` for people, `details` the traceback."""
+
+    error: str
+    message: str
+    details: str
+
+
+Event: TypeAlias = (
+    PhaseStarted
+    | RunStarted
+    | RunRestored
+    | StepDone
+    | EpochDone
+    | ScheduleChanged
+    | OptimizerChanged
+    | LayersUnfrozen
+    | BatchSizeReduced
+    | CheckpointSaved
+    | FileSkipped
+    | CommandApplied
+    | CommandDenied
+    | RunPaused
+    | RunResumed
+    | RunFinished
+    | RunStopped
+    | RunFailed
+)
