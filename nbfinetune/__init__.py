@@ -1,0 +1,59 @@
+"""Fine-tune image classifiers from a notebook or a script.
+
+Everything here is imported when it is first used, so `import nbfinetune` costs a notebook's kernel
+next to nothing and never brings torch with it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nbfinetune import errors, records, schedules
+    from nbfinetune.errors import NbFinetuneError
+    from nbfinetune.records import FineTuneConfig
+    from nbfinetune.runner.cross_validation import cross_validate
+    from nbfinetune.runner.fine_tune import fine_tune
+    from nbfinetune.runner.run import Run, runs
+
+__version__ = "0.1.0"
+
+# Where each name lives; an empty place is a module of this package itself.
+_HOME = {
+    "FineTuneConfig": "nbfinetune.records",
+    "NbFinetuneError": "nbfinetune.errors",
+    "Run": "nbfinetune.runner.run",
+    "cross_validate": "nbfinetune.runner.cross_validation",
+    "errors": "",
+    "fine_tune": "nbfinetune.runner.fine_tune",
+    "records": "",
+    "runs": "nbfinetune.runner.run",
+    "schedules": "",
+}
+
+__all__ = [
+    "FineTuneConfig",
+    "NbFinetuneError",
+    "Run",
+    "__version__",
+    "cross_validate",
+    "errors",
+    "fine_tune",
+    "records",
+    "runs",
+    "schedules",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'nbfinetune' has no attribute {name!r}")
+    home = _HOME[name]
+    value = getattr(import_module(home), name) if home else import_module(f"nbfinetune.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
