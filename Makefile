@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow check fix tree clean
+.PHONY: help demo test test-slow check fix tree front-end clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -16,23 +16,31 @@ help: ## show this list
 demo: $(READY) ## fine-tune a model on real images and print what came of it
 	$(BIN)/python -m nbfinetune.demo
 
-test: $(READY) ## run the test suite (without the slow tests)
+test: front-end ## run the test suite (without the slow tests)
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(READY) ## run the slow tests
+test-slow: front-end ## run the slow tests
 	$(BIN)/python -m pytest -m slow
 
 check: $(READY) ## lint, format and types, as CI runs them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python js/frontend.py check
 
 fix: $(READY) ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+tree: $(READY) ## write the file tree of CONTRIBUTING.md anew
+	$(BIN)/python tests/file_tree.py
+
+front-end: $(READY) ## bundle the widgets' TypeScript where it is stale
+	$(BIN)/python js/frontend.py
+
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		js/node_modules nbfinetune/widgets/static
 
 # One environment for everything; made again when pyproject.toml changes.
 $(READY): pyproject.toml

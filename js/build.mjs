@@ -1,0 +1,58 @@
+// Bundles src/<name>.ts and src/<name>.css into nbfinetune/widgets/static/, one file per widget.
+// `node build.mjs --watch` rebuilds on every change.
+import { readdirSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import * as esbuild from "esbuild";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const KB = 1024;
+const BUDGET_KB = 50;
+/** Bundles that may be larger than the rest, in KB: the charts carry their own Plotly build. */
+const LARGER_KB = new Map([["live_charts.js", 1400]]);
+
+const { values: flags } = parseArgs({
+  options: {
+    outdir: { type: "string", default: join(HERE, "..", "nbfinetune", "widgets", "static") },
+    src: { type: "string", default: join(HERE, "src") },
+    watch: { type: "boolean", default: false },
+  },
+});
+
+/** @type {esbuild.BuildOptions} */
+const options = {
+  entryPoints: readdirSync(flags.src)
+    .filter((name) => /\.(ts|css)$/.test(name) && !name.endsWith(".d.ts"))
+    .map((name) => join(flags.src, name)),
+  outdir: flags.outdir,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: !flags.watch,
+  sourcemap: flags.watch ? "inline" : false,
+  legalComments: "eof",
+  loader: { ".svg": "text" },
+  logLevel: "warning",
+};
+
+/** Sentences about the bundles that are larger than they may be. */
+function overweight() {
+  return readdirSync(flags.outdir).flatMap((name) => {
+    const kb = statSync(join(flags.outdir, name)).size / KB;
+    const budget = LARGER_KB.get(basename(name)) ?? BUDGET_KB;
+    return kb > budget ? [`${name} has ${kb.toFixed(1)} KB; its budget is ${budget} KB`] : [];
+  });
+}
+
+rmSync(flags.outdir, { recursive: true, force: true });
+if (flags.watch) {
+  const context = await esbuild.context(options);
+  await context.watch();
+} else {
+  // esbuild has said by then what it does not like.
+  const built = await esbuild.build(options).catch(() => undefined);
+  const complaints = built ? overweight() : [];
+  for (const complaint of complaints) console.error(complaint);
+  if (!built || complaints.length > 0) process.exitCode = 1;
+}
