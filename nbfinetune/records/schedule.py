@@ -7,8 +7,9 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 Rate = Annotated[float, Meta(gt=0.0, description="learning rate")]
-Fraction = Annotated[float, Meta(ge=0.0, le=1.0, description="part of the run")]
-Factor = Annotated[float, Meta(ge=0.0, description="multiple of `lr`")]
+Warmup = Annotated[float, Meta(ge=0.0, lt=1.0, description="part of the run")]
+Milestone = Annotated[float, Meta(ge=0.0, le=1.0, description="part of what follows the warm-up")]
+Factor = Annotated[float, Meta(ge=0.0, le=1.0, description="multiple of `lr`")]
 OpenFactor = Annotated[float, Meta(gt=0.0, le=1.0, description="multiple of `lr`")]
 
 
@@ -21,15 +22,15 @@ class ScheduleRecord(
     ----------
     lr : float > 0
         The highest learning rate of the curve (absolute; parameter groups multiply it).
-    warmup : float in [0, 1]
+    warmup : float in [0, 1)
         Part of the run over which the rate climbs in a straight line to `lr`;
-        the curve proper runs over the rest.
-    warmup_start : float >= 0
+        the curve proper is stretched over the rest, of which ``q`` in [0, 1] is the part done.
+    warmup_start : float in [0, 1]
         Where the climb starts, as a multiple of `lr`.
     """
 
     lr: Rate = 1e-3
-    warmup: Fraction = 0.0
+    warmup: Warmup = 0.0
     warmup_start: Factor = 0.01
 
 
@@ -44,21 +45,21 @@ class Linear(ScheduleRecord, tag="linear", frozen=True, kw_only=True):
 
 
 class Step(ScheduleRecord, tag="step", frozen=True, kw_only=True):
-    """`lr * gamma**k` after the k-th multiple of `every` (a part of the run)."""
+    """`lr * gamma**k` from the k-th multiple of `every` on (a part of what follows the warm-up)."""
 
-    every: Annotated[float, Meta(gt=0.0, le=1.0)] = 1 / 3
+    every: Annotated[float, Meta(ge=1e-6, le=1.0)] = 1 / 3
     gamma: Factor = 0.1
 
 
 class MultiStep(ScheduleRecord, tag="multi_step", frozen=True, kw_only=True):
-    """`lr * gamma**k` after the k-th of `milestones` (parts of the run, ascending)."""
+    """`lr * gamma**k` from the k-th of `milestones` on (parts of what follows the warm-up)."""
 
-    milestones: tuple[Fraction, ...] = (0.5, 0.75)
+    milestones: tuple[Milestone, ...] = (0.5, 0.75)
     gamma: Factor = 0.1
 
 
 class Exponential(ScheduleRecord, tag="exponential", frozen=True, kw_only=True):
-    """`lr * final_factor**q`, q the part of the run done since warm-up."""
+    """`lr * final_factor**q`."""
 
     final_factor: OpenFactor = 0.01
 
@@ -83,7 +84,7 @@ class OneCycle(ScheduleRecord, tag="one_cycle", frozen=True, kw_only=True):
     ``step / (total - 1)`` and rises over ``(pct_start * total - 1) / (total - 1)`` of it.
     """
 
-    warmup: Fraction = 0.3
+    warmup: Warmup = 0.3
     warmup_start: Factor = 1 / 25
     final_factor: Factor = 4e-6
 
@@ -102,13 +103,5 @@ class Plateau(ScheduleRecord, tag="plateau", frozen=True, kw_only=True):
 
 
 Schedule: TypeAlias = (
-    Constant
-    | Linear
-    | Step
-    | MultiStep
-    | Exponential
-    | Polynomial
-    | Cosine
-    | OneCycle
-    | Plateau
+    Constant | Linear | Step | MultiStep | Exponential | Polynomial | Cosine | OneCycle | Plateau
 )

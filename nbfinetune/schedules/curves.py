@@ -1,0 +1,149 @@
+"""From a point of the run to the learning rate there: pure, and without torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbfinetune.errors import ScheduleError
+from nbfinetune.records.schedule import (
+    Constant,
+    Cosine,
+    Exponential,
+    Linear,
+    MultiStep,
+    OneCycle,
+    Plateau,
+    Polynomial,
+    Schedule,
+    Step,
+)
+
+Floats: TypeAlias = NDArray[np.float64]
+
+# A milestone is reached also where its progress, a quotient of two step counts, is rounded down.
+ROUNDING = 1e-9
+
+
+def lr_at(schedule: Schedule, progress: float, history: Sequence[float] = ()) -> float:
+    """Learning rate at a point of the run.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        A curve that `check` lets pass.
+    progress : float in [0, 1]
+        Optimizer steps taken over steps planned, warm-up included.
+    history : sequence of float
+        Values of `schedule.metric` after each finished epoch; only `Plateau` looks at it.
+
+    Returns
+    -------
+    float
+        At least 0 and at most ``schedule.lr``.
+
+    Raises
+    ------
+    ScheduleError
+        If `progress` lies outside [0, 1].
+    """
+    if not 0.0 <= progress <= 1.0:
+        raise ScheduleError(
+            f"progress is {progress!r}: it is the part of the run done, from 0 to 1"
+        )
+    # An array of one goes through the loops of `lr_curve`; a scalar's power may end in another bit.
+    return float(_rates(schedule, np.array([progress]), history)[0])
+
+
+def lr_curve(schedule: Schedule, steps: int, history: Sequence[float] = ()) -> Floats:
+    """Learning rates of a whole run, one per optimizer step.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        A curve that `check` lets pass.
+    steps : int
+        Optimizer steps planned, at least 1.
+    history : sequence of float
+        As for `lr_at`; a `Plateau` keeps to what it says for the whole curve.
+
+    Returns
+    -------
+    ndarray of float64, shape (steps,)
+        Element i is ``lr_at(schedule, i / steps, history)``.
+
+    Raises
+    ------
+    ScheduleError
+        If `steps` is less than 1.
+    """
+    if steps < 1:
+        raise ScheduleError(f"steps is {steps!r}: a curve needs at least one optimizer step")
+    return _rates(schedule, np.arange(steps, dtype=np.float64) / steps, history)
+
+
+def _rates(schedule: Schedule, progress: Floats, history: Sequence[float]) -> Floats:
+    warmup = schedule.warmup
+    rest = np.clip((progress - warmup) / (1.0 - warmup), 0.0, 1.0)
+    multiple = _multiple(schedule, rest, history)
+    if warmup > 0.0:
+        climbed = np.minimum(progress, warmup) / warmup
+        # A product keeps the curve in one piece also where it does not begin at 1.
+        multiple = multiple * np.where(progress < warmup, _rise(schedule, climbed), 1.0)
+    return schedule.lr * np.minimum(multiple, 1.0)
+
+
+def _rise(schedule: Schedule, climbed: Floats) -> Floats:
+    if isinstance(schedule, OneCycle):
+        climbed = 1.0 - _half_cosine(climbed)
+    return _lifted(climbed, schedule.warmup_start)
+
+
+def _multiple(schedule: Schedule, rest: Floats, history: Sequence[float]) -> Floats:
+    """Multiple of `schedule.lr` where the part `rest` of the curve proper is done."""
+    match schedule:
+        case Constant():
+            multiple = np.ones_like(rest)
+        case Linear():
+            multiple = _lifted(1.0 - rest, schedule.final_factor)
+        case Step():
+            multiple = schedule.gamma ** np.floor(rest / schedule.every + ROUNDING)
+        case MultiStep():
+            passed = np.searchsorted(schedule.milestones, rest + ROUNDING, side="right")
+            multiple = schedule.gamma ** np.asarray(passed, dtype=np.float64)
+        case Exponential():
+            multiple = schedule.final_factor**rest
+        case Polynomial():
+            multiple = _lifted((1.0 - rest) ** schedule.power, schedule.final_factor)
+        case Cosine() | OneCycle():
+            multiple = _lifted(_half_cosine(rest), schedule.final_factor)
+        case Plateau():
+            multiple = np.full_like(rest, _after_plateaus(schedule, history))
+    return multiple
+
+
+def _lifted(part: Floats, lowest: float) -> Floats:
+    """`part` in [0, 1] moved to [lowest, 1]."""
+    return lowest + (1.0 - lowest) * part
+
+
+def _half_cosine(part: Floats) -> Floats:
+    return (1.0 + np.cos(np.pi * part)) / 2.0
+
+
+def _after_plateaus(schedule: Plateau, history: Sequence[float]) -> float:
+    """Multiple left by `torch.optim.lr_scheduler.ReduceLROnPlateau`, relative threshold."""
+    sign = -1.0 if schedule.metric == "val_loss" else 1.0
+    multiple, best, waited = 1.0, -math.inf, 0
+    for value in history:
+        if sign * value > best * (1.0 + sign * schedule.threshold):
+            best, waited = sign * value, 0
+        else:
+            waited += 1
+        if waited > schedule.patience:
+            multiple, waited = max(multiple * schedule.factor, schedule.min_factor), 0
+    return multiple
