@@ -1,0 +1,127 @@
+"""Where everything of a run lies: paths as functions of the run's folder."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from nbfinetune.errors import NoSuchRun, StoreError
+
+Which: TypeAlias = Literal["best", "last"]
+
+_ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+_ATTEMPTS = 100
+
+
+def home() -> Path:
+    """Folder that holds the runs: `NBFINETUNE_HOME`, else `nbfinetune-runs` where we are."""
+    return Path(os.environ.get("NBFINETUNE_HOME") or "nbfinetune-runs").expanduser().absolute()
+
+
+def cache_home() -> Path:
+    """Folder for what can be made again: `NBFINETUNE_CACHE`, else the platform's cache folder."""
+    if chosen := os.environ.get("NBFINETUNE_CACHE"):
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "nbfinetune"
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "nbfinetune"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbfinetune"
+
+
+def database(folder: Path) -> Path:
+    """Config, events, metrics, commands and heartbeat of the run."""
+    return folder / "run.sqlite"
+
+
+def checkpoint(folder: Path, which: Which) -> Path:
+    """The weights of the best epoch, or of the last save."""
+    return folder / "checkpoints" / f"{which}.safetensors"
+
+
+def predictions(folder: Path) -> Path:
+    """What the best epoch predicted on the validation images."""
+    return folder / "predictions" / "best.npz"
+
+
+def worker_log(folder: Path) -> Path:
+    """Everything that the run's workers printed."""
+    return folder / "worker.log"
+
+
+def index(folder: Path) -> Path:
+    """The images of the run, their labels and their split."""
+    return folder / "index.json"
+
+
+def new_run_folder(home: Path, hint: str) -> Path:
+    """Make an empty run folder that nobody else may enter.
+
+    Parameters
+    ----------
+    home : Path
+        Where the runs lie; made if it is absent.
+    hint : str
+        What a person knows the run by, such as the model's name.
+
+    Returns
+    -------
+    Path
+        Like `20261122-093012-resnet18-k3f9`: names sort by time (UTC) and never collide.
+
+    Raises
+    ------
+    StoreError
+        If nothing can be written there.
+    """
+    words = re.sub(r"[^a-z0-9_]+", "-", hint.lower()).strip("-")[:40].strip("-") or "run"
+    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        for _ in range(_ATTEMPTS):
+            tail = "".join(secrets.choice(_ID_LETTERS) for _ in range(4))
+            folder = home / f"{moment}-{words}-{tail}"
+            try:
+                folder.mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            for part in (checkpoint(folder, "last"), predictions(folder)):
+                part.parent.mkdir()
+            return folder
+    except OSError as error:
+        raise StoreError(
+            f"can't make a run folder in {home}: {error.strerror or error}; "
+            "set NBFINETUNE_HOME to a folder that you may write to"
+        ) from error
+    raise StoreError(f"no free name for a run in {home} after {_ATTEMPTS} attempts")
+
+
+def run_folders(home: Path) -> list[Path]:
+    """Folders in `home` that hold a run, oldest first; none where `home` is absent."""
+    if not home.is_dir():
+        return []
+    return sorted(folder for folder in home.iterdir() if database(folder).is_file())
+
+
+def find_run(id_or_path: str | os.PathLike[str]) -> Path:
+    """Folder of a run, given as its path or as its id in `home()`.
+
+    Raises
+    ------
+    NoSuchRun
+        If there is none; the message offers the closest ids.
+    """
+    given = Path(id_or_path).expanduser()
+    for folder in (given, home() / given):
+        if database(folder).is_file():
+            return folder.absolute()
+    ids = [folder.name for folder in run_folders(home())]
+    near = difflib.get_close_matches(given.name, ids, n=3, cutoff=0.5) or ids[-3:]
+    offer = f"closest: {', '.join(near)}" if near else "there are no runs yet"
+    raise NoSuchRun(f"no run {os.fspath(id_or_path)!r} here or in {home()}; {offer}")

@@ -1,0 +1,228 @@
+"""What anybody may read out of a run, while it trains and after."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from heapq import merge
+from itertools import islice
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from nbfinetune.errors import ConfigError, StoreError
+from nbfinetune.records import (
+    CommandApplied,
+    CommandDenied,
+    Edit,
+    EpochDone,
+    Event,
+    EventRecord,
+    FineTuneConfig,
+    Status,
+    StepDone,
+    decode,
+)
+from nbfinetune.store import database, layout
+from nbfinetune.store.rows import command_from, from_columns, from_log, kind_of, step_arrays
+from nbfinetune.store.standing import Process, standing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+E = TypeVar("E", bound=EventRecord)
+
+
+class RunReader:
+    """The reading half of `RunStore`: each call sees the run at one moment, and holds up nobody.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder; may be read-only.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder
+        self._file = layout.database(folder)
+        self._lock = threading.RLock()
+        self._connection = database.connect(self._file)
+        # A forgotten store is closed when it is collected, without a ResourceWarning.
+        self._finalizer = weakref.finalize(self, self._connection.close)
+
+    def close(self) -> None:
+        """Let go of the file; nothing can be asked after that."""
+        with self._lock:
+            self._finalizer()
+
+    @cached_property
+    def config(self) -> FineTuneConfig:
+        """What the run is, as it was given when the run was made."""
+        with self._reading() as db:
+            (text,) = db.execute("SELECT config FROM run").fetchone()
+        try:
+            config: FineTuneConfig = decode(text, FineTuneConfig)
+        except ConfigError as error:
+            raise StoreError(f"{self._file}: the run's configuration is {error}") from error
+        return config
+
+    @cached_property
+    def created(self) -> float:
+        """When the run was made (seconds since 1970)."""
+        with self._reading() as db:
+            return float(db.execute("SELECT created FROM run").fetchone()[0])
+
+    def status(self) -> Status:
+        """Status word of the run, `interrupted` where its worker is gone without a last word."""
+        with self._reading() as db:
+            return standing_in(db)
+
+    def last_seq(self) -> int:
+        """Number of the newest event; 0 where there is none."""
+        with self._reading() as db:
+            return int(db.execute("SELECT last_seq FROM run").fetchone()[0])
+
+    def events(
+        self, after: int = 0, limit: int | None = None, *, steps: bool = True
+    ) -> list[Event]:
+        """Events of all kinds in the order of `seq`.
+
+        Parameters
+        ----------
+        after : int
+            Only events with a greater `seq`.
+        limit : int, optional
+            At most so many, the oldest of them.
+        steps : bool
+            With the `StepDone` events; `steps()` gives these as arrays, much faster.
+        """
+        most = -1 if limit is None else limit
+        with self._reading() as db:
+            log = db.execute(
+                "SELECT body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, most)
+            ).fetchall()
+            epochs = db.execute(
+                "SELECT * FROM epochs WHERE seq > ? ORDER BY seq LIMIT ?", (after, most)
+            ).fetchall()
+            first = _first_step(db, after) if steps else None
+            done = db.execute(
+                "SELECT * FROM steps WHERE step >= ? ORDER BY step LIMIT ?", (first, most)
+            ).fetchall()
+        merged: Iterator[Event] = merge(
+            (from_log(body) for (body,) in log),
+            (from_columns(EpochDone, row) for row in epochs),
+            (from_columns(StepDone, row) for row in done),
+            key=attrgetter("seq"),
+        )
+        return list(islice(merged, limit))
+
+    def steps(self, after: int = 0) -> dict[str, np.ndarray]:
+        """Every field of the `StepDone` events as an array, in the order of the steps.
+
+        Parameters
+        ----------
+        after : int
+            Only steps with a greater `seq`.
+
+        Returns
+        -------
+        dict of str to ndarray, each of shape (steps,)
+            int64 for `seq`, `step` and `epoch`, else float64.
+        """
+        with self._reading() as db:
+            first = _first_step(db, after)
+            rows = db.execute("SELECT * FROM steps WHERE step >= ? ORDER BY step", (first,))
+            return step_arrays(rows)
+
+    def epochs(self, after: int = 0) -> list[EpochDone]:
+        """Epochs with a greater `seq` than `after`, in their order."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT * FROM epochs WHERE seq > ? ORDER BY epoch", (after,)
+            ).fetchall()
+        return [from_columns(EpochDone, row) for row in rows]
+
+    def last(self, kind: type[E]) -> E | None:
+        """The newest event of a kind, or None; costs the same however long the run is."""
+        with self._reading() as db:
+            if kind is StepDone:
+                row = db.execute("SELECT * FROM steps ORDER BY step DESC LIMIT 1").fetchone()
+                return None if row is None else from_columns(StepDone, row)
+            if kind is EpochDone:
+                row = db.execute("SELECT * FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
+                return None if row is None else from_columns(EpochDone, row)
+            row = db.execute(
+                "SELECT body FROM events WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind_of(kind),)
+            ).fetchone()
+            return None if row is None else from_log(row[0])
+
+    def answer_of(self, command_id: int) -> CommandApplied | CommandDenied | None:
+        """How a command was answered; None while it was not."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT body FROM events WHERE seq = (SELECT answered FROM commands WHERE id = ?)",
+                (command_id,),
+            ).fetchone()
+        return None if row is None else from_log(row[0])
+
+    def edits(self, after_step: int = -1) -> list[tuple[int, Edit]]:
+        """Applied edits and the step at which each took effect, in that order.
+
+        A run that starts again from a checkpoint replays those after the checkpoint's step. An
+        edit that was made before such a restart is dropped once one of its kind has been made
+        after the restart at an earlier step: the last word of a person counts.
+
+        Parameters
+        ----------
+        after_step : int
+            Only edits that took effect after that many steps.
+        """
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT applied_at, body FROM commands WHERE applied_at IS NOT NULL "
+                "ORDER BY answered DESC"
+            ).fetchall()
+        kept: list[tuple[int, Edit]] = []
+        earliest: dict[type, int] = {}
+        for step, body in rows:
+            edit = command_from(body)
+            if isinstance(edit, Edit) and step <= earliest.get(type(edit), step):
+                earliest[type(edit)] = step
+                kept.append((step, edit))
+        kept.reverse()
+        kept.sort(key=itemgetter(0))
+        return [(step, edit) for step, edit in kept if step > after_step]
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, database.speaking(self._file):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                self._connection.execute("COMMIT")
+
+
+def standing_in(db: sqlite3.Connection) -> Status:
+    """Status word of the run, inside the caller's transaction."""
+    word, created = db.execute("SELECT status, created FROM run").fetchone()
+    return standing(word, processes_in(db), created, time.time())
+
+
+def processes_in(db: sqlite3.Connection) -> list[Process]:
+    """Processes on record, inside the caller's transaction."""
+    rows = db.execute("SELECT role, pid, started, host, seen FROM processes")
+    return [Process(*row) for row in rows]
+
+
+def _first_step(db: sqlite3.Connection, after: int) -> int | None:
+    # Steps and their seq rise together, so that one look-up replaces a scan by seq.
+    row = db.execute(
+        "SELECT step FROM steps WHERE seq > ? ORDER BY seq LIMIT 1", (after,)
+    ).fetchone()
+    return None if row is None else row[0]
