@@ -1,0 +1,210 @@
+"""Everything that a run needs before its first step, put together from the config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from msgspec.structs import replace
+from torch import Tensor, nn
+
+from nbfinetune.data.index import TRAIN, VAL, ImageIndex, build_index
+from nbfinetune.data.images import ImageSet, median_side
+from nbfinetune.data.loader import Loader, steps_per_epoch
+from nbfinetune.engine.device import Placement, place
+from nbfinetune.engine.losses import make_loss
+from nbfinetune.engine.randomness import seed_everything
+from nbfinetune.engine.world import World
+from nbfinetune.models.build import build
+from nbfinetune.models.groups import LayerGroup, layer_groups, set_trainable
+from nbfinetune.models.inputs import ModelInput, choose_image_size, model_input
+from nbfinetune.records import FineTuneConfig, ModelConfig, PhaseStarted
+
+OnSkip = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What training works with; built once, before the first step.
+
+    Parameters
+    ----------
+    train, val : Loader
+        Batches of this process's share of the images.
+    steps_per_epoch : int
+    mean, std : Tensor, (3, 1, 1)
+        Normalisation on the scale of uint8, on the device.
+    groups : list of LayerGroup
+        From input to head.
+    """
+
+    config: FineTuneConfig
+    placement: Placement
+    world: World
+    index: ImageIndex
+    train: Loader
+    val: Loader
+    steps_per_epoch: int
+    image_size: int
+    input: ModelInput
+    mean: Tensor
+    std: Tensor
+    model: nn.Module
+    groups: list[LayerGroup]
+    weights_from: str
+    loss: Callable[[Tensor, Tensor], Tensor]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the logits."""
+        return self.index.classes
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps that the whole run takes."""
+        return self.steps_per_epoch * self.config.training.epochs
+
+    def normalised(self, images: np.ndarray) -> Tensor:
+        """Batch for the model out of uint8 pixels.
+
+        Parameters
+        ----------
+        images : ndarray, uint8, (B, S, S, 3)
+
+        Returns
+        -------
+        Tensor, float32, (B, 3, S, S)
+        """
+        pixels = torch.from_numpy(images)
+        if self.placement.asynchronous:
+            pixels = pixels.pin_memory()
+        pixels = pixels.to(self.placement.device, non_blocking=True).permute(0, 3, 1, 2)
+        batch = pixels.to(torch.float32).sub_(self.mean).div_(self.std)
+        return batch.contiguous(memory_format=self.placement.memory_format)
+
+    def labels(self, labels: np.ndarray) -> Tensor:
+        """Labels on the device."""
+        return torch.from_numpy(labels).to(self.placement.device, non_blocking=True)
+
+
+def assemble(
+    config: FineTuneConfig,
+    folder: Path,
+    world: World,
+    *,
+    restored: bool,
+    emit: Callable[[PhaseStarted], None],
+    on_skip: OnSkip,
+) -> Parts:
+    """Read the index, build the model, and lay out the batches.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's directory.
+    restored : bool
+        Whether a checkpoint will follow, so that no pretrained weights are needed.
+    emit : callable
+        Told what the worker is busy with.
+    on_skip : callable
+        Told the path and the reason of each image that can't be read.
+
+    Raises
+    ------
+    DataError, ModelError, ConfigError
+        With a sentence each.
+    """
+    if config.runner.threads:
+        torch.set_num_threads(config.runner.threads)
+    placement = place(config, world.rank)
+    if placement.device.type == "cuda":
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+    emit(PhaseStarted(phase="reading the images"))
+    index = _index_of_rank_0(config, folder, world, on_skip)
+    images = ImageSet(index, folder)
+    emit(PhaseStarted(phase=f"building {config.model.name}"))
+    seed_everything(config.seed)
+    facts = model_input(config.model.name)
+    size = choose_image_size(facts, config.data.image_size, median_side(images))
+    built = build(
+        _without_weights(config.model) if restored else config.model,
+        num_classes=len(index.classes),
+        image_size=size,
+    )
+    groups = layer_groups(built.module, built.head_names)
+    set_trainable(built.module, groups, frozen_at_start(config.model))
+    model = built.module.to(placement.device, memory_format=placement.memory_format)
+    train_ids, val_ids = index.ids(TRAIN), index.ids(VAL)
+    counts = np.bincount(index.labels[train_ids], minlength=len(index.classes))
+    return Parts(
+        config=config,
+        placement=placement,
+        world=world,
+        index=index,
+        train=_loader(config, images, train_ids, facts, size, world, on_skip, train=True),
+        val=_loader(config, images, val_ids, facts, size, world, on_skip, train=False),
+        steps_per_epoch=steps_per_epoch(len(train_ids), config.training.batch_size),
+        image_size=size,
+        input=facts,
+        mean=_channels(facts.mean, placement),
+        std=_channels(facts.std, placement),
+        model=model,
+        groups=groups,
+        weights_from=built.weights_from,
+        loss=make_loss(config.training, counts, placement.device),
+    )
+
+
+def frozen_at_start(model: ModelConfig) -> str | int:
+    """What is frozen in the first epochs: `freeze_epochs` alone means the backbone."""
+    if model.freeze_epochs and model.freeze in ("none", 0):
+        return "backbone"
+    return model.freeze
+
+
+def _without_weights(model: ModelConfig) -> ModelConfig:
+    return replace(model, pretrained=False, checkpoint=None)
+
+
+def _channels(values: tuple[float, ...], placement: Placement) -> Tensor:
+    return torch.tensor(values, device=placement.device).mul_(255.0).view(-1, 1, 1)
+
+
+def _index_of_rank_0(
+    config: FineTuneConfig, folder: Path, world: World, on_skip: OnSkip
+) -> ImageIndex:
+    if world.leads:
+        build_index(config.data, config.seed, folder, on_skip)
+    world.share(None)
+    return build_index(config.data, config.seed, folder, on_skip)
+
+
+def _loader(
+    config: FineTuneConfig,
+    images: ImageSet,
+    ids: np.ndarray,
+    facts: ModelInput,
+    size: int,
+    world: World,
+    on_skip: OnSkip,
+    *,
+    train: bool,
+) -> Loader:
+    batch = config.training.batch_size
+    return Loader(
+        images,
+        ids,
+        size_px=size,
+        interpolation=facts.interpolation,
+        crop_pct=facts.crop_pct,
+        augment=config.augment if train else None,
+        seed=config.seed,
+        batch_size=batch if train else max(batch, 64),
+        threads=config.data.loader_threads,
+        on_skip=on_skip,
+        shard=(world.rank, world.size),
+    )

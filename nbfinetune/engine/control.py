@@ -1,0 +1,113 @@
+"""Commands between steps: hold, go on, stop, and edits of the run, each answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nbfinetune.engine import edits
+from nbfinetune.engine.ports import Commands, Recorder
+from nbfinetune.errors import NbFinetuneError, TrainingError
+from nbfinetune.records import (
+    Command,
+    CommandApplied,
+    CommandDenied,
+    Edit,
+    Pause,
+    Resume,
+    RunPaused,
+    RunResumed,
+    SaveCheckpoint,
+    Stop,
+)
+
+if TYPE_CHECKING:
+    from nbfinetune.engine.training import Training
+
+HOLD_S = 0.02
+"""Seconds between two looks at the commands while a run is paused."""
+
+
+class Control:
+    """Attends to the commands of a run.
+
+    Parameters
+    ----------
+    commands : Commands
+        Polled between steps, in rank 0 only.
+    edits : sequence of (step, Edit)
+        Edits of an earlier life of the run that its checkpoint does not have yet; each is in
+        force again from the step at which it was applied.
+    """
+
+    def __init__(
+        self, commands: Commands, recorder: Recorder, edits: Sequence[tuple[int, Edit]] = ()
+    ) -> None:
+        self._commands = commands
+        self._recorder = recorder
+        self._edits = list(edits)
+        self._paused = False
+        self.stopping = False
+
+    def attend(self, training: Training) -> None:
+        """Answer every waiting command; returns when the run may go on or is to stop."""
+        self._replay(training)
+        self._answer(training)
+        while self._paused and not self.stopping:
+            time.sleep(HOLD_S)
+            training.clock.skip()
+            self._answer(training)
+
+    def _replay(self, training: Training) -> None:
+        while self._edits and self._edits[0][0] <= training.progress.step:
+            step, edit = self._edits.pop(0)
+            edits.apply(training, edit, silent=step == training.restored_at)
+
+    def _answer(self, training: Training) -> None:
+        waiting = self._commands.poll() if training.world.leads else ()
+        for number, command in training.world.share(waiting):
+            step = training.progress.step
+            try:
+                self._apply(command, number, training)
+            except NbFinetuneError as error:
+                self._recorder.emit(
+                    CommandDenied(
+                        step=step, command_id=number, command=command, reason=str(error)
+                    )
+                )
+
+    def _apply(self, command: Command, number: int, training: Training) -> None:
+        applied = CommandApplied(
+            step=training.progress.step, command_id=number, command=command
+        )
+        match command:
+            case Pause():
+                self._pause(applied, training)
+            case Resume():
+                self._go_on(applied, training)
+            case Stop():
+                self.stopping = True
+                self._recorder.emit(applied)
+            case SaveCheckpoint():
+                training.save(wait=True)
+                self._recorder.emit(applied)
+            case _:
+                edits.apply(training, command)
+                self._recorder.emit(applied)
+
+    def _pause(self, applied: CommandApplied, training: Training) -> None:
+        if self._paused:
+            raise TrainingError("the run is paused already; resume() lets it go on")
+        self._paused = True
+        training.read_losses()
+        self._recorder.emit(applied)
+        self._recorder.emit(RunPaused(step=applied.step))
+        training.save()
+
+    def _go_on(self, applied: CommandApplied, training: Training) -> None:
+        if not self._paused:
+            raise TrainingError("the run is not paused; there is nothing to resume")
+        self._paused = False
+        self._recorder.emit(applied)
+        self._recorder.emit(RunResumed(step=applied.step))

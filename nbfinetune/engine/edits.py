@@ -1,0 +1,108 @@
+"""Changes to a live run, each in force from the next step on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nbfinetune.engine.optimizers import add_groups, set_values
+from nbfinetune.errors import TrainingError
+from nbfinetune.models.groups import parameter_groups, set_trainable
+from nbfinetune.records import (
+    Edit,
+    Event,
+    LayersUnfrozen,
+    OptimizerChanged,
+    ScheduleChanged,
+    SetOptimizer,
+    SetSchedule,
+)
+from nbfinetune.schedules import check
+
+if TYPE_CHECKING:
+    from nbfinetune.engine.training import Training
+
+
+def apply(training: Training, edit: Edit, *, silent: bool = False) -> None:
+    """Put an edit into force, or raise and change nothing.
+
+    Parameters
+    ----------
+    silent : bool
+        Whether the run's log has the event already (a resumed run).
+
+    Raises
+    ------
+    NbFinetuneError
+        With the sentence that refuses it.
+    """
+    event: Event | None = None
+    if isinstance(edit, SetSchedule):
+        event = _set_schedule(training, edit)
+    elif isinstance(edit, SetOptimizer):
+        event = _set_optimizer(training, edit)
+    elif _all_trained(training):
+        raise TrainingError("every layer is trained already; there is nothing to unfreeze")
+    else:
+        thaw(training, silent=silent)
+    training.progress.edits += 1
+    if event is not None and not silent:
+        training.recorder.emit(event)
+
+
+def _set_schedule(training: Training, edit: SetSchedule) -> Event:
+    training.progress.schedule = check(edit.schedule)
+    return ScheduleChanged(step=training.progress.step, schedule=edit.schedule)
+
+
+def _set_optimizer(training: Training, edit: SetOptimizer) -> Event:
+    values: dict[str, float] = {
+        name: value
+        for name in ("weight_decay", "momentum", "l1", "clip_norm")
+        if (value := getattr(edit, name)) is not None
+    }
+    if not values:
+        raise TrainingError("no value was given; name weight_decay, momentum, l1 or clip_norm")
+    set_values(training.optimizer, weight_decay=edit.weight_decay, momentum=edit.momentum)
+    progress, stepper = training.progress, training.stepper
+    progress.clip_norm = stepper.clip_norm = values.get("clip_norm", progress.clip_norm)
+    progress.l1 = stepper.l1 = values.get("l1", progress.l1)
+    return OptimizerChanged(step=progress.step, values=values)
+
+
+def _all_trained(training: Training) -> bool:
+    return all(p.requires_grad for p in training.model.parameters())
+
+
+def groups(training: Training) -> list[dict[str, Any]]:
+    """Optimizer groups of every parameter that is trained now."""
+    config = training.config
+    return parameter_groups(
+        training.model, training.parts.groups, config.model, config.optimizer.weight_decay
+    )
+
+
+def thaw(training: Training, *, silent: bool = False) -> None:
+    """Train every layer from here on, with fresh optimizer groups for the thawed ones."""
+    training.progress.thawed = True
+    known = {n for group in training.optimizer.param_groups for n in group["names"]}
+    set_trainable(training.model, training.parts.groups, "none")
+    add_groups(training.optimizer, _without(groups(training), known))
+    training.stepper.wrap()
+    training.stale_mode = True
+    if not silent:
+        count = sum(p.numel() for p in training.model.parameters() if p.requires_grad)
+        training.recorder.emit(
+            LayersUnfrozen(step=training.progress.step, trainable_parameters=count)
+        )
+
+
+def _without(wanted: list[dict[str, Any]], known: set[str]) -> list[dict[str, Any]]:
+    rest = []
+    for group in wanted:
+        pairs = [
+            (n, p) for n, p in zip(group["names"], group["params"], strict=True) if n not in known
+        ]
+        if pairs:
+            names, params = zip(*pairs, strict=True)
+            rest.append({**group, "names": list(names), "params": list(params)})
+    return rest

@@ -1,0 +1,96 @@
+"""How far a run has come: everything of its state that is not a tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nbfinetune.records import EpochDone, FineTuneConfig, Plateau, Schedule
+
+FOLLOWED = ("val_loss", "accuracy", "macro_f1")
+
+
+class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Position, history and live settings; kept in each checkpoint.
+
+    Parameters
+    ----------
+    step : int
+        Optimizer steps taken.
+    epoch : int
+        Epochs finished.
+    batch : int
+        Batches of the epoch in hand that are done.
+    losses : int
+        Steps whose loss is in `loss_sum`.
+    loss_sum : float
+        Sum of the steps' losses in the epoch in hand.
+    epoch_s, elapsed_s : float
+        Seconds trained in the epoch in hand and in the run, pauses not counted.
+    best_value, best_epoch
+        Of the monitored measure; None before the first epoch has ended.
+    history : dict of str to list of float
+        Of the measures that a schedule or a stop may follow, one value per finished epoch.
+    edits : int
+        How many of the run's edits are in force.
+    thawed : bool
+        Whether frozen layers were unfrozen.
+    schedule, clip_norm, l1, micro_batch
+        As the edits and the device's memory have left them.
+    """
+
+    schedule: Schedule
+    clip_norm: float
+    l1: float
+    micro_batch: int
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    losses: int = 0
+    loss_sum: float = 0.0
+    epoch_s: float = 0.0
+    elapsed_s: float = 0.0
+    best_value: float | None = None
+    best_epoch: int | None = None
+    history: dict[str, list[float]] = {}
+    edits: int = 0
+    thawed: bool = False
+
+    @classmethod
+    def start(cls, config: FineTuneConfig) -> Progress:
+        """Where every run begins."""
+        training = config.training
+        return cls(
+            schedule=config.schedule,
+            clip_norm=config.optimizer.clip_norm,
+            l1=config.optimizer.l1,
+            micro_batch=-(-training.batch_size // training.accumulate),
+        )
+
+    def to_json(self) -> Any:
+        """As values that JSON can hold."""
+        return msgspec.to_builtins(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Progress:
+        """Back from `to_json`."""
+        return msgspec.convert(value, cls)
+
+    def plateau_history(self) -> list[float]:
+        """Values of the measure that a `Plateau` schedule follows, one per finished epoch."""
+        if not isinstance(self.schedule, Plateau):
+            return []
+        return self.history.get(self.schedule.metric, [])
+
+    def stale_epochs(self) -> int:
+        """Epochs since the best one."""
+        return self.epoch - (self.best_epoch or 0)
+
+    def end_epoch(self, done: EpochDone) -> None:
+        """Count an epoch as finished."""
+        for name in FOLLOWED:
+            self.history.setdefault(name, []).append(getattr(done, name))
+        self.epoch += 1
+        self.batch = self.losses = 0
+        self.loss_sum = self.epoch_s = 0.0

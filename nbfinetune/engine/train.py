@@ -1,0 +1,108 @@
+"""The engine's one door: a config in, events out, commands in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from nbfinetune.engine import checkpoint, snapshot
+from nbfinetune.engine.assemble import Parts, assemble
+from nbfinetune.engine.checkpoint import Checkpoint
+from nbfinetune.engine.control import Control
+from nbfinetune.engine.ports import Commands, Recorder
+from nbfinetune.engine.training import Training
+from nbfinetune.engine.world import World
+from nbfinetune.records import Edit, FileSkipped, FineTuneConfig, RunStarted
+
+LIBRARIES = ("nbfinetune", "torch", "torchvision", "timm", "numpy", "pillow")
+
+
+def train(
+    config: FineTuneConfig,
+    folder: Path,
+    recorder: Recorder,
+    commands: Commands,
+    *,
+    state: Checkpoint | None = None,
+    edits: Sequence[tuple[int, Edit]] = (),
+    skipped: Sequence[str] = (),
+    world: World | None = None,
+) -> None:
+    """Train a run to its end.
+
+    Parameters
+    ----------
+    config : FineTuneConfig
+    folder : Path
+        The run's directory: takes the index, the checkpoints and the predictions.
+    recorder : Recorder
+        Takes every event, the last of them `RunFinished` or `RunStopped`.
+    commands : Commands
+        Polled between steps.
+    state : Checkpoint, optional
+        Go on from here.
+    edits : sequence of (step, Edit)
+        Every edit that the run has seen so far; those that `state` lacks come again at their step.
+    skipped : sequence of str
+        Paths that the run's log names as skipped already.
+    world : World, optional
+        The processes that train together; default this one alone.
+
+    Raises
+    ------
+    NbFinetuneError
+        With a sentence; what was saved before stays.
+    """
+    world = world or World()
+    known = set(skipped)
+
+    def on_skip(path: str, reason: str) -> None:
+        if path not in known:
+            known.add(path)
+            recorder.emit(FileSkipped(step=step_now(), path=path, reason=reason))
+
+    training: Training | None = None
+
+    def step_now() -> int:
+        return training.progress.step if training else 0
+
+    parts = assemble(
+        config, folder, world, restored=state is not None, emit=recorder.emit, on_skip=on_skip
+    )
+    done = state.facts["progress"]["edits"] if state else 0
+    training = Training(parts, folder, recorder, Control(commands, recorder, edits[done:]))
+    if state is not None:
+        snapshot.restore(training, state)
+    recorder.emit(_started(training, parts))
+    recorder.emit(training.run())
+    recorder.flush()
+
+
+def last_checkpoint(folder: Path) -> Checkpoint | None:
+    """The state that a run was saved in; None before its first checkpoint."""
+    path = folder / "checkpoints" / "last.safetensors"
+    return checkpoint.read(path) if path.exists() else None
+
+
+def _started(training: Training, parts: Parts) -> RunStarted:
+    config = training.config
+    count = [(p.numel(), p.requires_grad) for p in training.model.parameters()]
+    return RunStarted(
+        step=training.progress.step,
+        device=str(parts.placement.device),
+        device_name=parts.placement.name(),
+        precision=parts.placement.precision,
+        channels_last=parts.placement.channels_last,
+        image_size=parts.image_size,
+        batch_size=config.training.batch_size,
+        steps_per_epoch=parts.steps_per_epoch,
+        epochs=config.training.epochs,
+        train_images=len(parts.train.ids),
+        val_images=len(parts.val.ids),
+        classes=parts.classes,
+        parameters=sum(n for n, _ in count),
+        trainable_parameters=sum(n for n, trained in count if trained),
+        weights_from=parts.weights_from,
+        versions={name: version(name) for name in LIBRARIES},
+    )

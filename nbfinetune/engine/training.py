@@ -1,0 +1,302 @@
+"""A run from its first step to its last."""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from msgspec.structs import replace
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor
+
+from nbfinetune.data.loader import Batch
+from nbfinetune.engine import edits, snapshot
+from nbfinetune.engine.assemble import Parts
+from nbfinetune.engine.clock import Clock
+from nbfinetune.engine.control import Control
+from nbfinetune.engine.keeper import Keeper
+from nbfinetune.engine.mixing import mix
+from nbfinetune.engine.optimizers import make_optimizer, set_lr
+from nbfinetune.engine.ports import Recorder
+from nbfinetune.engine.progress import Progress
+from nbfinetune.engine.stepper import Stepper
+from nbfinetune.engine.tape import LossTape
+from nbfinetune.engine.validation import Outputs, validate
+from nbfinetune.errors import NonFiniteLoss, StoreError
+from nbfinetune.evaluation.metrics import measure
+from nbfinetune.models.groups import train_mode
+from nbfinetune.records import (
+    BatchSizeReduced,
+    EpochDone,
+    RunFinished,
+    RunStopped,
+    StepDone,
+)
+from nbfinetune.schedules import lr_at
+
+Ending = RunFinished | RunStopped
+
+
+class Training:
+    """The state of a run and the loop over it.
+
+    Parameters
+    ----------
+    parts : Parts
+        Model, data and loss.
+    folder : Path
+        The run's directory.
+    recorder : Recorder
+        Takes every event.
+    control : Control
+        Attends to commands between steps.
+    """
+
+    def __init__(self, parts: Parts, folder: Path, recorder: Recorder, control: Control) -> None:
+        self.parts = parts
+        self.config = parts.config
+        self.world = parts.world
+        self.model = parts.model
+        self.recorder = recorder
+        self.control = control
+        self.progress = Progress.start(parts.config)
+        self.restored_at = -1
+        self.clock = Clock()
+        self.tape = LossTape(parts.placement)
+        self.optimizer = make_optimizer(
+            self.config.optimizer, edits.groups(self), parts.placement.device
+        )
+        self.stepper = Stepper(
+            self.model,
+            self.optimizer,
+            parts.loss,
+            parts.placement,
+            self.world,
+            clip_norm=self.progress.clip_norm,
+            l1=self.progress.l1,
+            micro_batch=self.progress.micro_batch,
+            on_reduced=self._on_reduced,
+        )
+        ema = self.config.training.ema
+        self.ema = ModelEmaV3(self.model, decay=ema, use_warmup=True) if ema else None
+        self.keeper = Keeper(folder, recorder, self.config.training.checkpoint_every_s)
+        self.stale_mode = True
+        self._validation_s = 0.0
+
+    # ---- the loop ----
+
+    def run(self) -> Ending:
+        """Train to the end; everything is on the disk when this returns."""
+        try:
+            return self._run()
+        except Exception as error:
+            if not isinstance(error, StoreError):
+                self.keeper.flush()
+            raise
+        finally:
+            self.keeper.close()
+
+    def _run(self) -> Ending:
+        self.clock.skip()
+        while self.progress.epoch < self.config.training.epochs:
+            ended = self._train_epoch()
+            if ended:
+                return self._end_early(ended)
+            self._end_epoch()
+            patience = self.config.training.early_stopping
+            if patience and self.progress.stale_epochs() >= patience:
+                return self._finish("early_stopping")
+        return self._finish("completed")
+
+    def _train_epoch(self) -> str | None:
+        progress = self.progress
+        if self._thaws_now():
+            edits.thaw(self)
+        self.stale_mode = True
+        batches = self.parts.train.epoch(
+            progress.epoch, start_batch=progress.batch, shuffle=True, drop_last=True
+        )
+        with closing(batches):
+            while True:
+                self.control.attend(self)
+                ended = self._ended()
+                if ended:
+                    return ended
+                batch = next(batches, None)
+                if batch is None:
+                    return None
+                if len(batch.ids):
+                    self._step(batch)
+                progress.batch += 1
+                if self.keeper.due():
+                    self.save()
+
+    def _step(self, batch: Batch) -> None:
+        progress = self.progress
+        if self.stale_mode:
+            train_mode(self.model)
+            self.stale_mode = False
+        lr = self._lr()
+        set_lr(self.optimizer, lr)
+        loss = self.stepper.step(*self._inputs(batch))
+        progress.step += 1
+        if self.ema is not None:
+            self.ema.update(self.model, step=progress.step)
+        seconds = self.clock.lap()
+        progress.epoch_s += seconds
+        self.tape.put(
+            StepDone(
+                step=progress.step,
+                epoch=progress.epoch + 1,
+                loss=math.nan,
+                lr=lr,
+                images_per_s=len(batch.ids) * self.world.size / seconds,
+                data_wait_s=batch.wait_s,
+                memory_mb=self.parts.placement.memory_mb(),
+            ),
+            loss,
+        )
+        for done in self.tape.ready():
+            self._record(done)
+
+    def _thaws_now(self) -> bool:
+        after = self.config.model.freeze_epochs
+        return bool(after) and self.progress.epoch >= after and not self.progress.thawed
+
+    def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        images, labels = self.parts.normalised(batch.images), self.parts.labels(batch.labels)
+        augment = self.config.augment
+        if not (augment.mixup or augment.cutmix):
+            return images, labels
+        rng = np.random.default_rng([self.config.seed, self.progress.step, self.world.rank])
+        return mix(images, labels, len(self.parts.classes), augment, rng)
+
+    def _lr(self) -> float:
+        part = min(self.progress.step / self.parts.total_steps, 1.0)
+        return lr_at(self.progress.schedule, part, self.progress.plateau_history())
+
+    def _record(self, done: StepDone) -> None:
+        if not math.isfinite(done.loss):
+            raise NonFiniteLoss(
+                f"the loss became {done.loss} at step {done.step} (learning rate {done.lr:g}); "
+                "the last good checkpoint is kept. Lower lr, add warmup or clip_norm"
+            )
+        self.progress.loss_sum += done.loss
+        self.progress.losses += 1
+        self.recorder.emit(done)
+
+    def read_losses(self) -> None:
+        """Record every step taken so far; waits for the device."""
+        for done in self.tape.drain():
+            self._record(done)
+
+    # ---- ends of epochs and of the run ----
+
+    def _ended(self) -> str | None:
+        if self.control.stopping:
+            return "stopped"
+        budget = self.config.training.time_budget_s
+        if budget is None:
+            return None
+        late = self.clock.elapsed_s + self._expected_validation_s() >= budget
+        return "time_budget" if self.world.share(late) else None
+
+    def _expected_validation_s(self) -> float:
+        """Seconds that measuring will take: as last time, else a third of training as many."""
+        if self._validation_s or not self.progress.batch:
+            return self._validation_s
+        images = self.progress.batch * self.config.training.batch_size
+        return self.progress.epoch_s / images * len(self.parts.val.ids) / 3
+
+    def _end_epoch(self) -> None:
+        self.read_losses()
+        done, outputs = self._measure()
+        self._note_best(done, outputs)
+        self.progress.end_epoch(done)
+        if self.keeper.due(at_epoch_end=True):
+            self.save()
+
+    def _end_early(self, ended: str) -> Ending:
+        self.read_losses()
+        if ended == "stopped":
+            self.save()
+        if self.progress.batch or self.progress.epoch == 0:
+            self._note_best(*self._measure())
+        if ended == "stopped":
+            self.keeper.flush()
+            return RunStopped(step=self.progress.step, best_epoch=self.progress.best_epoch)
+        return self._finish("time_budget")
+
+    def _finish(self, reason: str) -> RunFinished:
+        self.save(wait=True)
+        return RunFinished(
+            step=self.progress.step,
+            reason=reason,  # type: ignore[arg-type]
+            best_epoch=self.progress.best_epoch,
+        )
+
+    def _measure(self) -> tuple[EpochDone, Outputs | None]:
+        model = self.model if self.ema is None else self.ema.module
+        outputs = validate(model, self.parts, between=lambda: self.control.attend(self))
+        self._validation_s = self.clock.lap()
+        self.stale_mode = True
+        done = self.world.share(self._epoch_done(outputs) if outputs else None)
+        return done, outputs
+
+    def _epoch_done(self, outputs: Outputs) -> EpochDone:
+        progress = self.progress
+        measures = measure(outputs.logits, outputs.labels, classes=self.parts.classes)
+        images = progress.losses * self.config.training.batch_size
+        done = EpochDone(
+            step=progress.step,
+            epoch=progress.epoch + 1,
+            train_loss=progress.loss_sum / max(progress.losses, 1),
+            val_loss=measures.val_loss,
+            accuracy=measures.accuracy,
+            top5=measures.top5,
+            precision=measures.precision,
+            recall=measures.recall,
+            macro_f1=measures.macro_f1,
+            roc_auc=measures.roc_auc,
+            seconds=progress.epoch_s + self._validation_s,
+            images_per_s=images / progress.epoch_s if progress.epoch_s else 0.0,
+        )
+        return replace(done, best=self._is_best(done))
+
+    def _is_best(self, done: EpochDone) -> bool:
+        value, best = self._monitored(done), self.progress.best_value
+        return best is None or value > best
+
+    def _monitored(self, done: EpochDone) -> float:
+        monitor = self.config.training.monitor
+        value = float(getattr(done, monitor))
+        return -value if monitor == "val_loss" else value
+
+    def _note_best(self, done: EpochDone, outputs: Outputs | None) -> None:
+        if self.world.leads:
+            self.recorder.emit(done)
+        if not done.best:
+            return
+        self.progress.best_value = self._monitored(done)
+        self.progress.best_epoch = done.epoch
+        if outputs is not None:
+            self.keeper.keep_best(snapshot.best(self, done), outputs, done)
+
+    # ---- checkpoints ----
+
+    def save(self, *, wait: bool = False) -> None:
+        """Write `last`, and `best` where it is newer than its file; in rank 0."""
+        self.read_losses()
+        self.progress.elapsed_s = self.clock.elapsed_s
+        if self.world.leads:
+            self.keeper.save(snapshot.take(self), self.progress.step, self.progress.epoch)
+            if wait:
+                self.keeper.wait()
+
+    def _on_reduced(self, micro_batch: int, reason: str) -> None:
+        self.progress.micro_batch = micro_batch
+        self.recorder.emit(
+            BatchSizeReduced(step=self.progress.step, micro_batch=micro_batch, reason=reason)
+        )
