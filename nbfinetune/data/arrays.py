@@ -1,0 +1,150 @@
+"""Images and labels as numpy arrays: what a notebook has at hand, made uint8 and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbfinetune.data.listing import ArrayData
+from nbfinetune.errors import DataError
+
+_CHUNK = 1024
+_CHANNELS = (1, 3, 4)
+
+
+class CheckedArrays(NamedTuple):
+    """Arrays that passed the check; `factor` brings them to 0..255."""
+
+    images: NDArray[Any]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    factor: float
+
+
+def check_arrays(images: Any, labels: Any) -> CheckedArrays:
+    """Arrays as a user passes them, checked.
+
+    Parameters
+    ----------
+    images : array (N, H, W) or (N, H, W, C), or a list of N such images of one shape
+        uint8 or other integers in [0, 255], floats in [0, 1] or [0, 255], or booleans; C is
+        1 (grey), 3 (RGB) or 4 (RGB and alpha).
+    labels : array (N,)
+        Whole numbers, strings or booleans.
+
+    Raises
+    ------
+    DataError
+        Names the shape, type or value that is wrong.
+    """
+    pixels = _as_images(images)
+    names, numbers = _as_labels(labels)
+    if len(pixels) != len(numbers):
+        raise DataError(f"{len(pixels)} images but {len(numbers)} labels: each image needs one")
+    if len(names) == 1:
+        raise DataError(f"all {len(numbers)} labels are {names[0]!r}: at least two are needed")
+    return CheckedArrays(pixels, numbers, names, _factor(pixels))
+
+
+def save_arrays(arrays: CheckedArrays, folder: Path) -> None:
+    """Write `images.npy` (uint8) and `labels.npy` (int64) into a new folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = np.lib.format.open_memmap(
+        folder / "images.npy", mode="w+", dtype=np.uint8, shape=arrays.images.shape
+    )
+    for start, chunk in _chunks(arrays.images):
+        if arrays.images.dtype != np.uint8:
+            chunk = np.rint(chunk.astype(np.float32) * arrays.factor)  # noqa: PLW2901
+        target[start : start + len(chunk)] = chunk
+    target.flush()
+    np.save(folder / "labels.npy", arrays.labels)
+
+
+def load_saved(folder: Path, classes: tuple[str, ...]) -> ArrayData:
+    """What `save_arrays` wrote; the images stay on the disk until they are looked at.
+
+    Raises
+    ------
+    DataError
+        If the files are gone or are not such arrays.
+    """
+    try:
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        labels = np.load(folder / "labels.npy", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"the arrays in {folder} can't be read ({error})") from error
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or labels.shape != images.shape[:1]:
+        raise DataError(
+            f"the arrays in {folder} do not fit: images {images.dtype} {images.shape}, "
+            f"labels {labels.shape}; images.npy is uint8 (N,H,W) or (N,H,W,C), labels.npy (N,)"
+        )
+    return ArrayData(images, labels.astype(np.int64), classes)
+
+
+def _as_images(images: Any) -> NDArray[Any]:
+    try:
+        pixels = np.asarray(images)
+    except ValueError:
+        shapes = sorted({np.shape(image) for image in images})
+        raise DataError(
+            f"the images differ in shape ({shapes[0]}, {shapes[1]}): arrays must all be of one "
+            "size; save them as files in one folder per class instead"
+        ) from None
+    if pixels.ndim not in (3, 4) or 0 in pixels.shape:
+        raise DataError(
+            f"images have shape {pixels.shape}: (N, height, width) or (N, height, width, "
+            "channels) is needed"
+        )
+    if pixels.ndim == 4 and pixels.shape[3] not in _CHANNELS:
+        remedy = (
+            "channels come last here: pass images.transpose(0, 2, 3, 1)"
+            if pixels.shape[1] in _CHANNELS
+            else "1 (grey), 3 (RGB) or 4 (RGB and alpha) can be read"
+        )
+        raise DataError(f"images have shape {pixels.shape}, {pixels.shape[3]} channels: {remedy}")
+    if pixels.dtype.kind not in "buif":
+        raise DataError(f"images are of type {pixels.dtype}: uint8 or float is needed")
+    return pixels
+
+
+def _as_labels(labels: Any) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    values = np.asarray(labels)
+    if values.ndim != 1:
+        raise DataError(
+            f"labels have shape {values.shape}: one label per image is needed "
+            "(one-hot labels: pass labels.argmax(axis=1))"
+        )
+    kinds = {type(value) for value in values.tolist()}
+    if not kinds <= {int} and not kinds <= {str} and not kinds <= {bool}:
+        found = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise DataError(f"labels are {found}: all whole numbers or all strings are needed")
+    names, numbers = np.unique(
+        values.astype(str) if kinds <= {str} else values, return_inverse=True
+    )
+    return tuple(str(name) for name in names.tolist()), numbers.astype(np.int64)
+
+
+def _factor(pixels: NDArray[Any]) -> float:
+    if pixels.dtype == np.uint8:
+        return 1.0
+    if pixels.dtype == np.bool_:
+        return 255.0
+    ends = [(chunk.min(), chunk.max()) for _, chunk in _chunks(pixels)]
+    low, high = float(np.min(ends)), float(np.max(ends))
+    if np.isnan(low) or np.isnan(high):
+        raise DataError("images hold NaN: replace them, e.g. with numpy.nan_to_num(images)")
+    if low < 0 or high > 255:
+        raise DataError(
+            f"images run from {low:g} to {high:g}: 0 to 1 or 0 to 255 is needed "
+            "(undo a normalisation, scale 16-bit images down)"
+        )
+    return 255.0 if pixels.dtype.kind == "f" and high <= 1 else 1.0
+
+
+def _chunks(pixels: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    for start in range(0, len(pixels), _CHUNK):
+        yield start, pixels[start : start + _CHUNK]

@@ -1,0 +1,213 @@
+"""Batches of uint8 pixels, decoded and varied by threads, several batches ahead of the step.
+
+Threads, because Pillow releases the GIL while it decodes and resizes: nothing is copied between
+processes and the first batch does not wait for one to start.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbfinetune.data.augment import Interpolation, apply, draw, see, smallest_crop
+from nbfinetune.data.decode import UnreadableImage
+from nbfinetune.data.images import ImageSet
+from nbfinetune.data.index import OnSkip, check_share
+from nbfinetune.data.randomness import Ids, epoch_order, rng_for
+from nbfinetune.records import AugmentConfig
+
+_LARGEST_CHUNK = 16
+
+
+class Batch(NamedTuple):
+    """What one step learns from or one forward pass measures.
+
+    Parameters
+    ----------
+    images : uint8 array (B, S, S, 3)
+        Contiguous and nobody else's.
+    labels, ids : int64 array (B,)
+    wait_s : float
+        Seconds that the consumer waited for it.
+    position : int
+        Number of the batch in the epoch, from 0, counting those that were left empty.
+    """
+
+    images: NDArray[np.uint8]
+    labels: Ids
+    ids: Ids
+    wait_s: float
+    position: int
+
+
+class Skipped(NamedTuple):
+    """An image that was left out of its batch: place in the batch, id and reason."""
+
+    place: int
+    image: int
+    reason: str
+
+
+def steps_per_epoch(count: int, batch_size: int) -> int:
+    """Batches of an epoch that drops an incomplete last one; a smaller set is one batch."""
+    return max(1, count // batch_size)
+
+
+@dataclass(eq=False)
+class Loader:
+    """Batches of some of the images of a set.
+
+    Parameters
+    ----------
+    images : ImageSet
+    ids : int64 array (N,)
+        Which of the images.
+    size_px : int
+        Side of the square that the model sees.
+    interpolation : str
+        How Pillow resizes: "bilinear", "bicubic", …
+    crop_pct : float in (0, 1]
+        Part of the shorter side that is kept where nothing is varied.
+    augment : AugmentConfig, optional
+        How images are varied; None for validation.
+    seed : int
+        Decides order and variation, with the epoch and the image's id.
+    batch_size : int
+        Images of a batch over all shards.
+    threads : int
+    on_skip : callable (path, reason)
+        Told once, in the consumer's thread, of each image that can't be decoded.
+    depth : int
+        Batches in the making at most, the next one included.
+    shard : (rank, size)
+        This process takes its share of every batch; a shard's batch may be empty, so that all
+        processes see the same number.
+    """
+
+    images: ImageSet
+    ids: Ids
+    size_px: int
+    interpolation: Interpolation
+    crop_pct: float
+    augment: AugmentConfig | None
+    seed: int
+    batch_size: int
+    threads: int
+    on_skip: OnSkip
+    depth: int = 3
+    shard: tuple[int, int] = (0, 1)
+    skipped: dict[int, str] = field(default_factory=dict, init=False)
+
+    def steps(self, *, drop_last: bool) -> int:
+        """Batches of an epoch."""
+        if drop_last:
+            return steps_per_epoch(len(self.ids), self.batch_size)
+        return math.ceil(len(self.ids) / self.batch_size)
+
+    def epoch(
+        self, epoch: int, start_batch: int = 0, *, shuffle: bool, drop_last: bool
+    ) -> Iterator[Batch]:
+        """Batches of an epoch from number `start_batch` on.
+
+        They are the same, bit for bit, wherever one starts and whatever the number of threads.
+        Closing the iterator ends its threads.
+
+        Parameters
+        ----------
+        epoch : int >= 0
+        start_batch : int
+            First batch wanted, empty ones counted (`Batch.position`).
+        shuffle : bool
+            Whether the order is drawn (from seed and epoch) or that of `ids`.
+        drop_last : bool
+            Leave out an incomplete last batch, unless it is the only one.
+
+        Raises
+        ------
+        DataError
+            Once more than a tenth of the images can't be decoded.
+        """
+        order = epoch_order(self.ids, self.seed, epoch) if shuffle else self.ids
+        positions = iter(range(start_batch, self.steps(drop_last=drop_last)))
+        ahead: deque[_Pending] = deque()
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="nbft-load")
+        try:
+            while True:
+                while len(ahead) < self.depth and (position := next(positions, None)) is not None:
+                    ahead.append(self._submit(pool, order, epoch, position))
+                if not ahead:
+                    return
+                batch = self._collect(ahead.popleft())
+                if len(batch.ids) or self.shard[1] > 1:
+                    yield batch
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, order: Ids, epoch: int, position: int) -> _Pending:
+        ids = self._share(order[position * self.batch_size : (position + 1) * self.batch_size])
+        pixels = np.empty((len(ids), self.size_px, self.size_px, 3), dtype=np.uint8)
+        chunk = max(1, min(_LARGEST_CHUNK, math.ceil(len(ids) / self.threads)))
+        parts = [
+            pool.submit(self._fill, pixels, ids, range(start, min(start + chunk, len(ids))), epoch)
+            for start in range(0, len(ids), chunk)
+        ]
+        return _Pending(position, ids, pixels, parts)
+
+    def _share(self, ids: Ids) -> Ids:
+        rank, size = self.shard
+        return ids[len(ids) * rank // size : len(ids) * (rank + 1) // size]
+
+    def _fill(
+        self, pixels: NDArray[np.uint8], ids: Ids, places: range, epoch: int
+    ) -> list[Skipped]:
+        skipped = []
+        for place in places:
+            number = int(ids[place])
+            try:
+                pixels[place] = self._view(number, epoch)
+            except UnreadableImage as error:
+                skipped.append(Skipped(place, number, error.reason))
+        return skipped
+
+    def _view(self, number: int, epoch: int) -> NDArray[np.uint8]:
+        needed = math.ceil(self.size_px / smallest_crop(self.augment, self.crop_pct))
+        image = self.images.image(number, at_least=needed)
+        if self.augment is None or self.augment.preset == "none":
+            return see(image, self.size_px, self.interpolation, self.crop_pct)
+        plan = draw(self.augment, rng_for(self.seed, epoch, number), *image.size)
+        return apply(image, plan, self.size_px, self.interpolation)
+
+    def _collect(self, pending: _Pending) -> Batch:
+        asked = time.perf_counter()
+        skipped = [one for part in pending.parts for one in part.result()]
+        wait_s = time.perf_counter() - asked
+        ids, pixels = pending.ids, pending.pixels
+        if skipped:
+            self._report(skipped)
+            kept = np.ones(len(ids), dtype=bool)
+            kept[[one.place for one in skipped]] = False
+            ids, pixels = ids[kept], pixels[kept]
+        return Batch(pixels, self.images.index.labels[ids], ids, wait_s, pending.position)
+
+    def _report(self, skipped: list[Skipped]) -> None:
+        for one in skipped:
+            if one.image not in self.skipped:
+                self.skipped[one.image] = one.reason
+                self.on_skip(self.images.name(one.image), one.reason)
+        first = [self.images.name(number) for number in list(self.skipped)[:3]]
+        check_share(len(self.skipped), len(self.ids), first)
+
+
+class _Pending(NamedTuple):
+    position: int
+    ids: Ids
+    pixels: NDArray[np.uint8]
+    parts: list[Future[list[Skipped]]]

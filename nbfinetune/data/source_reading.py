@@ -1,0 +1,123 @@
+"""Reads a source, whatever its kind, into one list of images with labels."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from nbfinetune.data.arrays import load_saved
+from nbfinetune.data.folders import Layout, find_classes, find_layout, list_images
+from nbfinetune.data.idx import IdxFiles, find_idx, read_pair
+from nbfinetune.data.listing import ArrayData, FileList
+from nbfinetune.data.named import DIGITS, SETS, canonical_name, datasets_folder
+from nbfinetune.errors import DataError
+from nbfinetune.records import Arrays, Folder, FolderPair, Idx, Named, Source
+
+
+def read_source(source: Source, run_folder: Path) -> ArrayData | FileList:
+    """All images of a source, read or listed.
+
+    Parameters
+    ----------
+    source : Source
+    run_folder : Path
+        Where the arrays of a notebook lie.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to train on, and why.
+    """
+    if isinstance(source, Folder):
+        return _list_layout(find_layout(Path(source.path)))
+    if isinstance(source, FolderPair):
+        return _list_layout(Layout(Path(source.train), Path(source.val)))
+    return read_arrays(source, run_folder)
+
+
+def read_arrays(source: Arrays | Idx | Named, run_folder: Path) -> ArrayData | FileList:
+    """Images of a source that is not a folder of photos (a named set may turn out to be one)."""
+    if isinstance(source, Arrays):
+        return load_saved(run_folder / source.path, source.classes)
+    if isinstance(source, Idx):
+        files = find_idx(Path(source.path))
+        if files is None:
+            raise DataError(f"{source.path} holds no train-images and train-labels IDX files")
+        return _read_idx(files, None)
+    return _read_named(source)
+
+
+def _list_layout(layout: Layout) -> FileList:
+    classes = find_classes(layout)
+    parts = [layout.train] if layout.val is None else [layout.train, layout.val]
+    root = _shared_root(parts)
+    items: list[str] = []
+    labels: list[int] = []
+    counts: list[int] = []
+    for part in parts:
+        for number, name in enumerate(classes):
+            folder = part / name
+            found = list_images(folder) if folder.is_dir() else []
+            start = os.path.relpath(folder, root) if root else str(folder)
+            items += [f"{start}{os.sep}{path}" for path in found]
+            labels += [number] * len(found)
+        counts.append(len(items))
+    return FileList(
+        tuple(items),
+        np.array(labels, dtype=np.int64),
+        classes,
+        root,
+        counts[0] if len(parts) == 2 else None,
+    )
+
+
+def _shared_root(parts: list[Path]) -> str:
+    try:
+        return os.path.commonpath(parts)
+    except ValueError:  # two drives of Windows share nothing
+        return ""
+
+
+def _read_idx(files: IdxFiles, classes: tuple[str, ...] | None) -> ArrayData:
+    images, labels = read_pair(*files.train)
+    count = None
+    if files.test is not None:
+        count = len(images)
+        more_images, more_labels = read_pair(*files.test)
+        if more_images.shape[1:] != images.shape[1:]:
+            raise DataError(
+                f"{files.test[0]} has images of {more_images.shape[1:]} but {files.train[0]} of "
+                f"{images.shape[1:]}: they do not belong together"
+            )
+        images = np.concatenate([images, more_images])
+        labels = np.concatenate([labels, more_labels])
+    highest = int(labels.max())
+    if classes is None or highest >= len(classes):
+        classes = tuple(str(number) for number in range(highest + 1))
+    return ArrayData(images, labels.astype(np.int64), classes, count)
+
+
+def _read_named(source: Named) -> ArrayData | FileList:
+    name = canonical_name(source.name) or source.name
+    if name == DIGITS:
+        return _digits()
+    recipe, root = SETS[name], datasets_folder(source)
+    if recipe.idx_classes:
+        for folder in (root / recipe.loader / "raw", root):
+            files = find_idx(folder) if folder.is_dir() else None
+            if files is not None:
+                return _read_idx(files, recipe.idx_classes)
+    from nbfinetune.data.torchvision_sets import open_torchvision
+
+    return open_torchvision(name, recipe, root)
+
+
+def _digits() -> ArrayData:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    classes = tuple(str(name) for name in digits.target_names)
+    return ArrayData(images, digits.target.astype(np.int64), classes)
