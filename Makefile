@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow check fix tree front-end clean
+.PHONY: help demo test test-slow check fix docs front-end clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -32,8 +32,8 @@ fix: $(READY) ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-tree: $(READY) ## write the file tree of CONTRIBUTING.md anew
-	$(BIN)/python tests/file_tree.py
+docs: $(READY) ## write what the docs take from the code anew (tables, file tree)
+	$(BIN)/python tests/pages.py
 
 front-end: $(READY) ## bundle the widgets' TypeScript where it is stale
 	$(BIN)/python js/frontend.py

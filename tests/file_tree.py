@@ -1,4 +1,4 @@
-"""Writes the annotated file tree of CONTRIBUTING.md out of each file's own first sentence."""
+"""The annotated file tree of CONTRIBUTING.md, made of each file's own first sentence."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import subprocess
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "CONTRIBUTING.md"
-BLOCK = re.compile(r"(?s)(<!-- tree: `make tree` writes this -->\n```\n).*?(```\n<!-- /tree -->)")
 
 # Files that can't say for themselves what they are.
 KNOWN = {
@@ -68,27 +66,9 @@ def tree() -> str:
                 lines.append(f"{'  ' * depth}{folder}/")
         open_folders = tuple(folders)
         lines.append(f"{'  ' * len(folders) + name:<36} {sentence(path)}".rstrip())
-    return "\n".join(lines) + "\n"
+    return "\n".join(["```", *lines, "```", ""])
 
 
 def _files_last(path: str) -> tuple[tuple[bool, str], ...]:
     parts = PurePosixPath(path).parts
     return tuple((depth == len(parts) - 1, part) for depth, part in enumerate(parts))
-
-
-def drawn() -> str:
-    """Give the tree as it stands in CONTRIBUTING.md."""
-    block = BLOCK.search(PAGE.read_text(encoding="utf-8"))
-    if block is None:
-        raise SystemExit(f"{PAGE.name} has lost the marks between which the tree stands")
-    return block[0][len(block[1]) : -len(block[2])]
-
-
-def main() -> None:
-    """Replace the tree in CONTRIBUTING.md by the one that holds now."""
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(BLOCK.sub(lambda block: block[1] + tree() + block[2], page), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

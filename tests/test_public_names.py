@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import types
 
 import pytest
 
 import nbfinetune
+from nbfinetune import errors
 
 
 @pytest.mark.parametrize("name", nbfinetune.__all__)
@@ -22,6 +24,16 @@ def test_the_promised_names_are_what_completion_offers() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'fine_tuned'"):
         nbfinetune.fine_tuned  # noqa: B018
+
+
+def test_the_tree_of_errors_is_drawn_as_the_classes_stand() -> None:
+    drawn, above = {}, {0: "NbFinetuneError"}
+    for stem, name in re.findall(r"(?m)^ {4}([│├└─ ]+)(\w+)", errors.__doc__ or ""):
+        depth = len(stem) // 4
+        above[depth] = name
+        drawn[name] = above[depth - 1]
+    classes = {name: getattr(errors, name).__base__.__name__ for name in errors.__all__}
+    assert drawn == {name: base for name, base in classes.items() if name != "NbFinetuneError"}
 
 
 def test_the_version_is_the_packages_own() -> None:
