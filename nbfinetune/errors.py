@@ -18,7 +18,9 @@ Each message names the value that was wrong, where it came from, and what to do 
     └── RunError
         ├── NoSuchRun            no run of that id or path
         ├── RunFailedError       the worker failed; carries its sentence and its traceback
+        │   └── FoldFailed       one fold of a cross-validation; carries the folds before it
         ├── RunInterrupted       the worker is gone without a last word
+        ├── RunTimeout           the run has not ended in time; it trains on
         └── CommandRefused       the worker (or the state of the run) said no, and why
 """
 
@@ -29,6 +31,7 @@ __all__ = [
     "CommandRefused",
     "ConfigError",
     "DataError",
+    "FoldFailed",
     "ModelError",
     "ModelTooLarge",
     "NbFinetuneError",
@@ -37,6 +40,7 @@ __all__ = [
     "RunError",
     "RunFailedError",
     "RunInterrupted",
+    "RunTimeout",
     "ScheduleError",
     "StoreError",
     "TrainingError",
@@ -123,8 +127,31 @@ class RunFailedError(RunError):
         self.details = details
 
 
+class FoldFailed(RunFailedError):
+    """A fold of a cross-validation ended without a result.
+
+    Attributes
+    ----------
+    fold : int
+        Its number, from 0.
+    finished : CrossValidation
+        The folds before it, whole.
+    """
+
+    def __init__(
+        self, message: str, error: str = "", details: str = "", *, fold: int, finished: object
+    ) -> None:
+        super().__init__(message, error, details)
+        self.fold = fold
+        self.finished = finished
+
+
 class RunInterrupted(RunError):
     """The worker is gone without a last word; the run can be resumed."""
+
+
+class RunTimeout(RunError, TimeoutError):
+    """The run has not ended in the time that was allowed for waiting; it trains on."""
 
 
 class CommandRefused(RunError):

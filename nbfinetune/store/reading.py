@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from heapq import merge
 from itertools import islice
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -173,9 +173,7 @@ class RunReader:
     def edits(self, after_step: int = -1) -> list[tuple[int, Edit]]:
         """Applied edits and the step at which each took effect, in that order.
 
-        A run that starts again from a checkpoint replays those after the checkpoint's step. An
-        edit that was made before such a restart is dropped once one of its kind has been made
-        after the restart at an earlier step: the last word of a person counts.
+        A run that starts again from a checkpoint replays those that the checkpoint lacks.
 
         Parameters
         ----------
@@ -184,19 +182,17 @@ class RunReader:
         """
         with self._reading() as db:
             rows = db.execute(
-                "SELECT applied_at, body FROM commands WHERE applied_at IS NOT NULL "
-                "ORDER BY answered DESC"
+                "SELECT applied_at, body FROM commands WHERE applied_at > ? "
+                "ORDER BY applied_at, answered",
+                (after_step,),
             ).fetchall()
-        kept: list[tuple[int, Edit]] = []
-        earliest: dict[type, int] = {}
-        for step, body in rows:
-            edit = command_from(body)
-            if isinstance(edit, Edit) and step <= earliest.get(type(edit), step):
-                earliest[type(edit)] = step
-                kept.append((step, edit))
-        kept.reverse()
-        kept.sort(key=itemgetter(0))
-        return [(step, edit) for step, edit in kept if step > after_step]
+        commands = [(step, command_from(body)) for step, body in rows]
+        return [(step, command) for step, command in commands if isinstance(command, Edit)]
+
+    def worker(self) -> Process | None:
+        """The worker that made the last claim, alive or not; None while a launched one has not."""
+        with self._reading() as db:
+            return next((p for p in processes_in(db) if p.role == "worker"), None)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

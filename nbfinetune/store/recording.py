@@ -71,6 +71,8 @@ def _insert(db: sqlite3.Connection, events: Sequence[Event]) -> None:
 
 
 def _answer(db: sqlite3.Connection, event: CommandApplied | CommandDenied) -> None:
+    if not event.command_id:  # nobody sent it: a signal of the system is a command too
+        return
     applied_at = event.step if isinstance(event, CommandApplied) else None
     answered = db.execute(
         "UPDATE commands SET answered = ?, applied_at = ? WHERE id = ? AND answered IS NULL",

@@ -1,0 +1,1 @@
+"""Runs: how they are launched, watched and steered."""

@@ -1,0 +1,297 @@
+"""`Run`: the handle by which a run is watched, steered and used, from any process."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from nbfinetune.errors import ConfigError, NbFinetuneError, RunError
+from nbfinetune.records import (
+    LIVE,
+    RESUMABLE,
+    CommandApplied,
+    Event,
+    FineTuneConfig,
+    Pause,
+    Resume,
+    RunPaused,
+    RunResumed,
+    SaveCheckpoint,
+    Schedule,
+    SetOptimizer,
+    SetSchedule,
+    Status,
+    Stop,
+    Unfreeze,
+    checked,
+)
+from nbfinetune.runner import answers, frames, summary
+from nbfinetune.runner.progress import watch
+from nbfinetune.store import RunStore, layout
+from nbfinetune.store.layout import Which
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A run in its folder; holds nothing open, so that it may be kept and copied freely.
+
+    Parameters
+    ----------
+    path : Path
+        The run's folder. `Run.open` also takes an id.
+    """
+
+    path: Path
+
+    @classmethod
+    def open(cls, id_or_path: str | os.PathLike[str]) -> Run:
+        """Handle of a run that exists, live or over.
+
+        Parameters
+        ----------
+        id_or_path : str or path
+            Its folder, or its id in `NBFINETUNE_HOME`.
+
+        Raises
+        ------
+        NoSuchRun
+            If there is none; the message offers the closest ids.
+        StoreError
+            If its store can't be read.
+        """
+        run = cls(layout.find_run(id_or_path))
+        _ = run.config
+        return run
+
+    @property
+    def id(self) -> str:
+        """Name of the run's folder; ids sort by time."""
+        return self.path.name
+
+    @property
+    def status(self) -> Status:
+        """What the run is doing now, in one word."""
+        with self._store() as store:
+            return store.status()
+
+    @cached_property
+    def config(self) -> FineTuneConfig:
+        """What the run was started with."""
+        with self._store() as store:
+            return store.config
+
+    def metrics(self, split: Literal["epoch", "step"] = "epoch") -> pd.DataFrame:
+        """Everything measured so far, one row per epoch or per step.
+
+        Parameters
+        ----------
+        split : {"epoch", "step"}
+            `step`: loss, lr, images_per_s, data_wait_s (seconds), memory_mb. `epoch`: train_loss,
+            val_loss, accuracy, top5, precision, recall, macro_f1, roc_auc, seconds, images_per_s.
+        """
+        with self._store() as store:
+            return frames.metrics(store, split)
+
+    def events(self, after: int = 0) -> list[Event]:
+        """What happened, as typed events in their order, from `seq` greater than `after` on."""
+        with self._store() as store:
+            return store.events(after)
+
+    def wait(self, *, progress: bool = True, timeout_s: float | None = None) -> Run:
+        """Return when the run has ended; interrupting the wait leaves the run training.
+
+        Parameters
+        ----------
+        progress : bool
+            Draw a progress bar.
+        timeout_s : float, optional
+            Seconds to wait at most.
+
+        Raises
+        ------
+        RunFailedError
+            With the worker's sentence; `.details` is its traceback.
+        RunInterrupted
+            If the worker is gone without a last word.
+        RunTimeout
+            If the run has not ended in time.
+        """
+        with self._store() as store:
+            watch(store, progress=progress, timeout_s=timeout_s)
+        return self
+
+    def pause(self) -> CommandApplied:
+        """Hold after the step in hand; returns once the run holds.
+
+        Raises
+        ------
+        CommandRefused
+            If there is nothing to hold.
+        RunInterrupted
+            If the worker dies meanwhile.
+        """
+        with self._store() as store:
+            answer = answers.ask(store, Pause())
+            answers.await_event(store, answer.seq, RunPaused)
+        return answer
+
+    def resume(self) -> CommandApplied | None:
+        """Go on: after a pause with the same worker, after an end with a new one.
+
+        Returns
+        -------
+        CommandApplied or None
+            None where a new worker was started.
+
+        Raises
+        ------
+        CommandRefused
+            If the run is running, or has finished.
+        RunFailedError, RunInterrupted
+            If the new worker fails before it has begun.
+        """
+        with self._store() as store:
+            if store.status() in RESUMABLE:
+                answers.restart(store)
+                return None
+            answer = answers.ask(store, Resume())
+            answers.await_event(store, answer.seq, RunResumed)
+        return answer
+
+    def stop(self) -> CommandApplied:
+        """End the run with a usable model; returns when it has ended.
+
+        Raises
+        ------
+        CommandRefused
+            If it has ended already.
+        RunFailedError, RunInterrupted
+            If it ends badly instead.
+        """
+        with self._store() as store:
+            answer = answers.ask(store, Stop())
+            answers.await_event(store, answer.seq)
+        return answer
+
+    def save_checkpoint(self) -> CommandApplied:
+        """Write the state of the training to the disk now; returns when it lies there."""
+        with self._store() as store:
+            return answers.ask(store, SaveCheckpoint())
+
+    def set_schedule(self, schedule: Schedule) -> CommandApplied:
+        """Train on along another curve, such as ``nbfinetune.schedules.Cosine(lr=1e-3)``.
+
+        Raises
+        ------
+        ScheduleError
+            If the curve makes no sense.
+        CommandRefused, RunInterrupted
+            As for `pause`.
+        """
+        from nbfinetune.schedules import check
+
+        command = SetSchedule(schedule=check(schedule))
+        with self._store() as store:
+            return answers.ask(store, command)
+
+    def set_optimizer(self, **values: float) -> CommandApplied:
+        """Change any of `weight_decay`, `momentum`, `l1`, `clip_norm` of the running optimizer.
+
+        Raises
+        ------
+        ConfigError
+            If a value has another name, or can't work.
+        CommandRefused, RunInterrupted
+            As for `pause`.
+        """
+        known = SetOptimizer.__struct_fields__
+        if not values or (unknown := [name for name in values if name not in known]):
+            got = f"unknown: {', '.join(unknown)}" if values else "nothing was given"
+            raise ConfigError(f"an optimizer's {', '.join(known)} can be changed; {got}")
+        command = checked(SetOptimizer(**values))
+        with self._store() as store:
+            return answers.ask(store, command)
+
+    def unfreeze(self) -> CommandApplied:
+        """Train every layer from now on."""
+        with self._store() as store:
+            return answers.ask(store, Unfreeze())
+
+    def load_model(self, which: Which = "best") -> nn.Module:
+        """The trained model in eval mode, with `.classes` and `.preprocess`.
+
+        Parameters
+        ----------
+        which : {"best", "last"}
+            The weights of the best epoch, or of the last checkpoint.
+
+        Raises
+        ------
+        RunError
+            If the run has no such checkpoint yet.
+        """
+        from nbfinetune.evaluation import inference
+
+        return inference.load_model(self._trained(which), self.config, which)
+
+    def predict(self, images: Any, which: Which = "best") -> pd.DataFrame:
+        """Label and probability per class, one row per image."""
+        from nbfinetune.evaluation import inference
+
+        return inference.predict(self._trained(which), self.config, images, which)
+
+    def evaluate(self, data: Any = None, which: Which = "best") -> Any:
+        """Measure the model on `data`, or on the run's own validation images."""
+        from nbfinetune.evaluation import inference
+
+        return inference.evaluate(self._trained(which), self.config, data, which)
+
+    def export(self, path: str | os.PathLike[str], which: Which = "best") -> Path:
+        """Write the model to a file whose suffix says in which form."""
+        from nbfinetune.export import export
+
+        return export(self._trained(which), self.config, Path(path), which)
+
+    def _store(self) -> RunStore:
+        return RunStore.open(self.path)
+
+    def _trained(self, which: Which) -> Path:
+        if which not in get_args(Which):
+            raise ConfigError(f"which is {which!r}; a run keeps 'best' and 'last'")
+        if not layout.checkpoint(self.path, which).is_file():
+            raise RunError(
+                f"run {self.id} has no {which!r} checkpoint yet (it is {self.status}); "
+                + ("wait for one" if self.status in LIVE else "resume() it")
+            )
+        return self.path
+
+    def __repr__(self) -> str:
+        try:
+            with self._store() as store:
+                return summary.line(self.id, summary.facts(store))
+        except NbFinetuneError:
+            # A handle whose folder is gone can still be looked at.
+            return summary.line(self.id, {"at": str(self.path)})
+
+    def _repr_html_(self) -> str:
+        with self._store() as store:
+            return summary.table(self.id, summary.facts(store), str(self.path))
+
+
+def runs(home: str | os.PathLike[str] | None = None) -> list[Run]:
+    """Every run in a folder, newest last; folders that hold no run are passed over.
+
+    Parameters
+    ----------
+    home : path, optional
+        Default: `NBFINETUNE_HOME`, else `nbfinetune-runs` where we are.
+    """
+    place = layout.home() if home is None else Path(home).expanduser().absolute()
+    return [Run(folder) for folder in layout.run_folders(place)]
