@@ -187,13 +187,16 @@ def save_predictions(
     Raises
     ------
     StoreError
-        If the disk is full or can't be written.
+        If the disk is full or can't be written, or an array holds Python objects.
     """
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     arrays = {"logits": np.asarray(logits), "labels": np.asarray(labels), "ids": np.asarray(ids)}
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise StoreError(f"{name} holds Python objects, which only a pickle could keep")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with unfinished.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
