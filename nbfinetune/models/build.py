@@ -1,0 +1,138 @@
+"""A model ready to be fine-tuned: architecture, weights to start from, and a head of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from nbfinetune.errors import ModelError, ModelTooLarge
+from nbfinetune.models import from_factory, from_timm, from_torchvision
+from nbfinetune.models.heads import head_names, replace_head
+from nbfinetune.models.memory import available_bytes, check_fits, needed_bytes
+from nbfinetune.models.names import ModelName, parse_name
+from nbfinetune.models.weights import load_weights, read_weights
+from nbfinetune.records import ModelConfig
+
+__all__ = ["Built", "build"]
+
+_ORIGINS = {"timm": from_timm, "torchvision": from_torchvision, "factory": from_factory}
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model on the CPU, in training mode.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Takes (B, 3, S, S) float32, gives (B, num_classes) logits.
+    weights_from : str
+        Where its weights are from, in words.
+    head_names : tuple of str
+        Modules of the head.
+    """
+
+    module: nn.Module
+    weights_from: str
+    head_names: tuple[str, ...]
+
+
+def build(
+    config: ModelConfig,
+    *,
+    num_classes: int,
+    image_size: int,
+    device: torch.device | str = "cpu",
+    cache_dir: Path | None = None,
+) -> Built:
+    """Build the model of a run.
+
+    Timm's and torchvision's are first built without memory, to see that they fit and that they
+    take the image size.
+
+    Parameters
+    ----------
+    image_size : int
+        Side in pixels of the square that it will see.
+    device : torch.device or str
+        Where it will be trained; it has to fit there.
+    cache_dir : Path, optional
+        Where published weights are kept; default the hub's and torch's own.
+
+    Raises
+    ------
+    ModelError
+        Or the one of its kinds that fits: unknown, too large, weights that can't be had, or that
+        are unsafe or of another architecture. A sentence each.
+    """
+    name = parse_name(config.name)
+    if name.origin != "factory":
+        _rehearse(name, config, num_classes, image_size, torch.device(device))
+    module, weights_from = _created(name, config, num_classes, image_size, cache_dir)
+    if name.origin == "factory":
+        _try_forward(name, module, num_classes, image_size)
+    heads = head_names(module)
+    if config.head == "mlp":
+        replace_head(module, heads, num_classes=num_classes, kind="mlp", dropout=config.dropout)
+    if config.checkpoint is not None:
+        state = _ORIGINS[name.origin].adapted(module, read_weights(config.checkpoint))
+        load_weights(module, state, heads, source=config.checkpoint)
+        weights_from = f"the checkpoint {config.checkpoint}"
+    return Built(module.train(), weights_from, heads)
+
+
+def _created(
+    name: ModelName, config: ModelConfig, num_classes: int, image_size: int, cache_dir: Path | None
+) -> tuple[nn.Module, str]:
+    origin = _ORIGINS[name.origin]
+    shape = {"num_classes": num_classes, "image_size": image_size, "dropout": config.dropout}
+    try:
+        if not config.pretrained or config.checkpoint is not None:
+            return origin.create(name, **shape), "random weights"
+        module, weights_from = origin.create_pretrained(name, **shape, cache_dir=cache_dir)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise ModelTooLarge(f"there is not enough memory to build {name.full} ({error})") from error
+    return module, weights_from
+
+
+def _rehearse(
+    name: ModelName, config: ModelConfig, num_classes: int, image_size: int, device: torch.device
+) -> None:
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        try:
+            module = _ORIGINS[name.origin].create(
+                name, num_classes=num_classes, image_size=image_size, dropout=0.0
+            )
+        except Exception as error:
+            raise _cannot_take(name, image_size, error) from error
+        _try_forward(name, module, num_classes, image_size)
+    parameters = sum(p.numel() for p in module.parameters())
+    head_only = config.freeze == "backbone" and not config.freeze_epochs
+    needed = needed_bytes(parameters, 0 if head_only else parameters)
+    check_fits(name.full, needed, available_bytes(device))
+
+
+def _try_forward(name: ModelName, module: nn.Module, num_classes: int, image_size: int) -> None:
+    module.eval()
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            logits = module(torch.zeros(2, 3, image_size, image_size))
+    except Exception as error:
+        raise _cannot_take(name, image_size, error) from error
+    shape = tuple(getattr(logits, "shape", ()))
+    if shape != (2, num_classes):
+        raise ModelError(
+            f"{name.full} gives {shape or type(logits).__name__} for 2 images of {num_classes} "
+            f"classes; (2, {num_classes}) is needed, so it can't be trained as a classifier"
+        )
+
+
+def _cannot_take(name: ModelName, image_size: int, error: Exception) -> ModelError:
+    reason = " ".join(str(error).split())[:200] or "it says no more"
+    return ModelError(
+        f"{name.full} can't take images of {image_size}×{image_size} pixels "
+        f"({type(error).__name__}: {reason}); set image_size to a size that it was made for"
+    )

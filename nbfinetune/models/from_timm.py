@@ -1,0 +1,87 @@
+"""Models of timm: built, with published weights or without."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import timm
+from torch import Tensor, nn
+
+from nbfinetune.errors import ModelError
+from nbfinetune.models.names import ModelName, timm_config
+from nbfinetune.models.published import timm_weights
+
+__all__ = ["adapted", "create", "create_pretrained"]
+
+
+def create(
+    name: ModelName, *, num_classes: int, image_size: int, dropout: float, **options: Any
+) -> nn.Module:
+    """Model with random weights; `options` go to `timm.create_model`."""
+    cfg = timm_config(name.full)
+    if cfg["fixed_input_size"] and cfg["input_size"][1:] != (image_size, image_size):
+        options["img_size"] = image_size
+    model: nn.Module = timm.create_model(
+        name.full, num_classes=num_classes, drop_rate=dropout or None, **options
+    )
+    return model
+
+
+def create_pretrained(
+    name: ModelName,
+    *,
+    num_classes: int,
+    image_size: int,
+    dropout: float,
+    cache_dir: Path | None = None,
+) -> tuple[nn.Module, str]:
+    """Model with published weights, and a sentence on where they are from.
+
+    timm itself fits them in: position embeddings are resampled, the classifier is dropped where
+    the number of classes differs.
+
+    Raises
+    ------
+    WeightsUnavailable
+        If nothing is published, or it is neither cached nor reachable.
+    ModelError
+        If the weights can't be had at this image size.
+    """
+    cfg = timm_config(name.full)
+    path, sentence = timm_weights(cfg, cache_dir)
+    # timm reads a local file as it reads the hub's, but for formats that the model itself reads.
+    custom = path.suffix == ".npz" or cfg.get("custom_load") == "hf"
+    try:
+        model = create(
+            name,
+            num_classes=num_classes,
+            image_size=image_size,
+            dropout=dropout,
+            pretrained=True,
+            pretrained_cfg_overlay={"file": str(path), "custom_load": custom},
+        )
+    except RuntimeError as error:
+        raise ModelError(
+            f"the published weights of {name.full} ({path}) can't be loaded at {image_size} pixels "
+            f"({_first_line(error)}); leave image_size out, or delete the file if it is damaged"
+        ) from error
+    return model, sentence
+
+
+def adapted(module: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of another release or image size in the model's own form, where timm knows how."""
+    convert = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
+    if convert is None:
+        return state
+    try:
+        converted: dict[str, Tensor] = convert(dict(state), module)
+    except (KeyError, AttributeError, RuntimeError, IndexError, AssertionError, ValueError):
+        # Not the layout that it converts; what differs is said when the weights are loaded.
+        return state
+    return converted
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

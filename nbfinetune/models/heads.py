@@ -1,0 +1,128 @@
+"""The classifier at a model's end: where it is, and a new one in its place."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import nn
+
+from nbfinetune.errors import ModelError
+
+__all__ = ["Head", "head_names", "is_under", "replace_head", "set_dropout"]
+
+WIDEST_HIDDEN = 512
+
+
+class Head(nn.Sequential):
+    """A classifier of several layers that stands where the model had one layer."""
+
+
+def head_names(module: nn.Module) -> tuple[str, ...]:
+    """Names of the modules that turn features into logits.
+
+    timm models say it themselves (two names where a distilled model has two classifiers);
+    elsewhere it is the last linear or convolutional layer.
+
+    Raises
+    ------
+    ModelError
+        If there is no such layer.
+    """
+    cfg = getattr(module, "pretrained_cfg", None) or getattr(module, "default_cfg", None) or {}
+    declared = cfg.get("classifier") or ()
+    names = (declared,) if isinstance(declared, str) else tuple(declared)
+    if not names and not cfg:
+        names = _last_layer(module)
+    modules = dict(module.named_modules())
+    if not names or not all(isinstance(modules.get(n), nn.Module) for n in names):
+        raise ModelError(
+            f"{type(module).__name__} has no classifier to replace (it gives features or tokens); "
+            "choose a classification model"
+        )
+    return names
+
+
+def is_under(name: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether a parameter belongs to one of the modules called `prefixes`."""
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def replace_head(
+    module: nn.Module,
+    heads: tuple[str, ...],
+    *,
+    num_classes: int,
+    kind: Literal["linear", "mlp"],
+    dropout: float,
+) -> None:
+    """Put a fresh classifier in the place of each of `heads`.
+
+    A convolutional classifier (SqueezeNet) is replaced by a convolutional one.
+
+    Parameters
+    ----------
+    kind : {"linear", "mlp"}
+        One layer, or a hidden layer as wide as the features (512 at most) with GELU before it.
+    dropout : float in [0, 1)
+        Before the last layer.
+    """
+    for name in heads:
+        old = module.get_submodule(name)
+        parent, _, attribute = name.rpartition(".")
+        setattr(module.get_submodule(parent), attribute, _new_head(old, num_classes, kind, dropout))
+
+
+def set_dropout(module: nn.Module, heads: tuple[str, ...], dropout: float) -> None:
+    """Drop features before the head's last layer with this probability.
+
+    Zero leaves the architecture as it is; a dropout layer that stands there already is set.
+    """
+    if not dropout:
+        return
+    for name in heads:
+        path, _, attribute = name.rpartition(".")
+        parent = module.get_submodule(path)
+        before = list(parent.children())[: list(dict(parent.named_children())).index(attribute)]
+        if isinstance(parent, nn.Sequential) and before and isinstance(before[-1], nn.Dropout):
+            before[-1].p = dropout
+        else:
+            setattr(parent, attribute, Head(nn.Dropout(dropout), parent.get_submodule(attribute)))
+
+
+def _new_head(old: nn.Module, num_classes: int, kind: str, dropout: float) -> nn.Module:
+    width = _width_in(old)
+    if kind == "mlp":
+        hidden = min(width, WIDEST_HIDDEN)
+        return Head(
+            _layer_like(old, width, hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            _layer_like(old, hidden, num_classes),
+        )
+    last = _layer_like(old, width, num_classes)
+    return Head(nn.Dropout(dropout), last) if dropout else last
+
+
+def _width_in(layer: nn.Module) -> int:
+    if isinstance(layer, nn.Linear):
+        return layer.in_features
+    if isinstance(layer, nn.Conv2d):
+        return layer.in_channels
+    if isinstance(layer, Head):
+        return _width_in(next(m for m in layer if isinstance(m, (nn.Linear, nn.Conv2d))))
+    raise ModelError(f"a classifier of type {type(layer).__name__} can't be replaced")
+
+
+def _layer_like(old: nn.Module, width_in: int, width_out: int) -> nn.Module:
+    if isinstance(old, nn.Conv2d):
+        return nn.Conv2d(width_in, width_out, kernel_size=1)
+    return nn.Linear(width_in, width_out)
+
+
+def _last_layer(module: nn.Module) -> tuple[str, ...]:
+    last: tuple[str, ...] = ()
+    for name, inner in module.named_modules():
+        inside = any(name.startswith(f"{head}.") for head in last)
+        if name and not inside and isinstance(inner, (nn.Linear, nn.Conv2d, Head)):
+            last = (name,)
+    return last
