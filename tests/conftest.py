@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+# Threads that spin for each other while several processes share two cores make every step ten
+# times slower; the worker processes of the tests inherit this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED = Path(
     os.environ.get("NBFINETUNE_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data")
 )

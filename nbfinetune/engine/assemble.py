@@ -11,9 +11,10 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
 
-from nbfinetune.data.index import TRAIN, VAL, ImageIndex, build_index
-from nbfinetune.data.images import ImageSet, median_side
+from nbfinetune.data.index import ImageIndex, build_index
+from nbfinetune.data.images import ImageSet, median_side, open_images
 from nbfinetune.data.loader import Loader, steps_per_epoch
+from nbfinetune.data.machine import default_threads
 from nbfinetune.engine.device import Placement, place
 from nbfinetune.engine.losses import make_loss
 from nbfinetune.engine.randomness import seed_everything
@@ -125,7 +126,7 @@ def assemble(
         torch.backends.cudnn.deterministic = True
     emit(PhaseStarted(phase="reading the images"))
     index = _index_of_rank_0(config, folder, world, on_skip)
-    images = ImageSet(index, folder)
+    images = open_images(config.data.source, index, folder)
     emit(PhaseStarted(phase=f"building {config.model.name}"))
     seed_everything(config.seed)
     facts = model_input(config.model.name)
@@ -138,16 +139,15 @@ def assemble(
     groups = layer_groups(built.module, built.head_names)
     set_trainable(built.module, groups, frozen_at_start(config.model))
     model = built.module.to(placement.device, memory_format=placement.memory_format)
-    train_ids, val_ids = index.ids(TRAIN), index.ids(VAL)
-    counts = np.bincount(index.labels[train_ids], minlength=len(index.classes))
+    counts = np.bincount(index.labels[index.train], minlength=len(index.classes))
     return Parts(
         config=config,
         placement=placement,
         world=world,
         index=index,
-        train=_loader(config, images, train_ids, facts, size, world, on_skip, train=True),
-        val=_loader(config, images, val_ids, facts, size, world, on_skip, train=False),
-        steps_per_epoch=steps_per_epoch(len(train_ids), config.training.batch_size),
+        train=_loader(config, images, index.train, facts, size, world, on_skip, train=True),
+        val=_loader(config, images, index.val, facts, size, world, on_skip, train=False),
+        steps_per_epoch=steps_per_epoch(len(index.train), config.training.batch_size),
         image_size=size,
         input=facts,
         mean=_channels(facts.mean, placement),
@@ -204,7 +204,7 @@ def _loader(
         augment=config.augment if train else None,
         seed=config.seed,
         batch_size=batch if train else max(batch, 64),
-        threads=config.data.loader_threads,
+        threads=config.data.loader_threads or default_threads(),
         on_skip=on_skip,
         shard=(world.rank, world.size),
     )

@@ -72,20 +72,16 @@ class Control:
                 self._apply(command, number, training)
             except NbFinetuneError as error:
                 self._recorder.emit(
-                    CommandDenied(
-                        step=step, command_id=number, command=command, reason=str(error)
-                    )
+                    CommandDenied(step=step, command_id=number, command=command, reason=str(error))
                 )
 
     def _apply(self, command: Command, number: int, training: Training) -> None:
-        applied = CommandApplied(
-            step=training.progress.step, command_id=number, command=command
-        )
+        applied = CommandApplied(step=training.progress.step, command_id=number, command=command)
         match command:
             case Pause():
                 self._pause(applied, training)
             case Resume():
-                self._go_on(applied, training)
+                self._go_on(applied)
             case Stop():
                 self.stopping = True
                 self._recorder.emit(applied)
@@ -105,7 +101,7 @@ class Control:
         self._recorder.emit(RunPaused(step=applied.step))
         training.save()
 
-    def _go_on(self, applied: CommandApplied, training: Training) -> None:
+    def _go_on(self, applied: CommandApplied) -> None:
         if not self._paused:
             raise TrainingError("the run is not paused; there is nothing to resume")
         self._paused = False

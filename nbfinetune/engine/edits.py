@@ -64,6 +64,7 @@ def _set_optimizer(training: Training, edit: SetOptimizer) -> Event:
         raise TrainingError("no value was given; name weight_decay, momentum, l1 or clip_norm")
     set_values(training.optimizer, weight_decay=edit.weight_decay, momentum=edit.momentum)
     progress, stepper = training.progress, training.stepper
+    progress.weight_decay = values.get("weight_decay", progress.weight_decay)
     progress.clip_norm = stepper.clip_norm = values.get("clip_norm", progress.clip_norm)
     progress.l1 = stepper.l1 = values.get("l1", progress.l1)
     return OptimizerChanged(step=progress.step, values=values)
@@ -75,9 +76,11 @@ def _all_trained(training: Training) -> bool:
 
 def groups(training: Training) -> list[dict[str, Any]]:
     """Optimizer groups of every parameter that is trained now."""
-    config = training.config
     return parameter_groups(
-        training.model, training.parts.groups, config.model, config.optimizer.weight_decay
+        training.model,
+        training.parts.groups,
+        training.config.model,
+        training.progress.weight_decay,
     )
 
 

@@ -36,11 +36,12 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         How many of the run's edits are in force.
     thawed : bool
         Whether frozen layers were unfrozen.
-    schedule, clip_norm, l1, micro_batch
+    schedule, weight_decay, clip_norm, l1, micro_batch
         As the edits and the device's memory have left them.
     """
 
     schedule: Schedule
+    weight_decay: float
     clip_norm: float
     l1: float
     micro_batch: int
@@ -63,6 +64,7 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         training = config.training
         return cls(
             schedule=config.schedule,
+            weight_decay=config.optimizer.weight_decay,
             clip_norm=config.optimizer.clip_norm,
             l1=config.optimizer.l1,
             micro_batch=-(-training.batch_size // training.accumulate),

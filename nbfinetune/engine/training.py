@@ -129,7 +129,7 @@ class Training:
                     return None
                 if len(batch.ids):
                     self._step(batch)
-                progress.batch += 1
+                progress.batch = batch.position + 1
                 if self.keeper.due():
                     self.save()
 

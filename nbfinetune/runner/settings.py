@@ -158,7 +158,9 @@ def _plain_numbers(config: FineTuneConfig) -> FineTuneConfig:
 def _refuse_contradictions(config: FineTuneConfig) -> None:
     data, training = config.data, config.training
     if data.folds is not None and data.fold >= data.folds:
-        raise ConfigError(f"data.fold is {data.fold}; with folds={data.folds} it is 0 to {data.folds - 1}")
+        raise ConfigError(
+            f"data.fold is {data.fold}; with folds={data.folds} it is 0 to {data.folds - 1}"
+        )
     if training.accumulate > training.batch_size:
         raise ConfigError(
             f"training.accumulate is {training.accumulate}, more than the {training.batch_size} "

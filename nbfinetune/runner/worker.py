@@ -52,9 +52,7 @@ def _terminate(commands: StoreCommands, *_: int | FrameType | None) -> None:
     commands.terminated = True
 
 
-def _train(
-    store: RunStore, folder: Path, recorder: StoreRecorder, commands: StoreCommands
-) -> None:
+def _train(store: RunStore, folder: Path, recorder: StoreRecorder, commands: StoreCommands) -> None:
     again = store.last_seq() > 0
     recorder.emit(PhaseStarted(phase="starting torch"))
     from nbfinetune.engine.train import last_checkpoint, train
@@ -92,9 +90,7 @@ def _follow(store: RunStore, folder: Path) -> int:
     state, edits, config = last_checkpoint(folder), store.edits(), store.config
     store.close()
     try:
-        train(
-            config, folder, SilentRecorder(), NoCommands(), state=state, edits=edits, world=world
-        )
+        train(config, folder, SilentRecorder(), NoCommands(), state=state, edits=edits, world=world)
     finally:
         world.close()
     return 0

@@ -1,0 +1,1 @@
+"""What trains a model: one step after the other, the same each time."""

@@ -1,0 +1,68 @@
+"""Small networks of one's own, as a user gives them: "factories:small_cnn"."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def small_cnn(num_classes: int) -> nn.Module:
+    """Two convolutions with everything that has a state: batch norm, dropout."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Conv2d(8, 16, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Dropout(0.2),
+        nn.Linear(16, num_classes),
+    )
+
+
+def no_norm(num_classes: int) -> nn.Module:
+    """A network whose gradient is a plain mean over the images."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(num_classes)
+    )
+
+
+class Hungry(nn.Module):
+    """Runs out of memory with more than eight images, as an accelerator would."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.body = small_cnn(num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training and len(images) > 8:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return self.body(images)
+
+
+def hungry(num_classes: int) -> nn.Module:
+    """See `Hungry`."""
+    return Hungry(num_classes)
+
+
+class Exploding(nn.Module):
+    """Its logits become infinite after some training steps."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.body = small_cnn(num_classes)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.body(images)
+        if self.training:
+            self.steps += 1
+            if self.steps > 60:
+                return logits * float("inf")
+        return logits
+
+
+def exploding(num_classes: int) -> nn.Module:
+    """See `Exploding`."""
+    return Exploding(num_classes)
