@@ -94,7 +94,7 @@ def _rates(schedule: Schedule, progress: Floats, history: Sequence[float]) -> Fl
         climbed = np.minimum(progress, warmup) / warmup
         # A product keeps the curve in one piece also where it does not begin at 1.
         multiple = multiple * np.where(progress < warmup, _rise(schedule, climbed), 1.0)
-    return schedule.lr * np.minimum(multiple, 1.0)
+    return schedule.lr * multiple
 
 
 def _rise(schedule: Schedule, climbed: Floats) -> Floats:
