@@ -16,9 +16,10 @@ from nbfinetune.models.names import ModelName, parse_name
 from nbfinetune.models.weights import load_weights, read_weights
 from nbfinetune.records import ModelConfig
 
-__all__ = ["Built", "build"]
+__all__ = ["ORIGINS", "Built", "build"]
 
-_ORIGINS = {"timm": from_timm, "torchvision": from_torchvision, "factory": from_factory}
+ORIGINS = {"timm": from_timm, "torchvision": from_torchvision, "factory": from_factory}
+"""Modules with one and the same four functions, by where a model comes from."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def build(
     if config.head == "mlp":
         replace_head(module, heads, num_classes=num_classes, kind="mlp", dropout=config.dropout)
     if config.checkpoint is not None:
-        state = _ORIGINS[name.origin].adapted(module, read_weights(config.checkpoint))
+        state = ORIGINS[name.origin].adapted(module, read_weights(config.checkpoint))
         load_weights(module, state, heads, source=config.checkpoint)
         weights_from = f"the checkpoint {config.checkpoint}"
     return Built(module.train(), weights_from, heads)
@@ -87,7 +88,7 @@ def build(
 def _created(
     name: ModelName, config: ModelConfig, num_classes: int, image_size: int, cache_dir: Path | None
 ) -> tuple[nn.Module, str]:
-    origin = _ORIGINS[name.origin]
+    origin = ORIGINS[name.origin]
     shape = {"num_classes": num_classes, "image_size": image_size, "dropout": config.dropout}
     try:
         if not config.pretrained or config.checkpoint is not None:
@@ -103,7 +104,7 @@ def _rehearse(
 ) -> None:
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         try:
-            module = _ORIGINS[name.origin].create(
+            module = ORIGINS[name.origin].create(
                 name, num_classes=num_classes, image_size=image_size, dropout=0.0
             )
         except Exception as error:

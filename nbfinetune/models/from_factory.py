@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,26 @@ from nbfinetune.errors import ModelError
 from nbfinetune.models.heads import head_names, replace_head, set_dropout
 from nbfinetune.models.names import ModelName, factory
 
-__all__ = ["adapted", "create", "create_pretrained"]
+__all__ = ["adapted", "arguments", "create", "create_pretrained"]
+
+
+def arguments(
+    name: ModelName, *, num_classes: int, image_size: int, dropout: float
+) -> dict[str, Any]:
+    """Keywords with which the factory is called: those of ours that its signature names."""
+    try:
+        parameters = inspect.signature(factory(name.full)).parameters
+    except (TypeError, ValueError):
+        return {}
+    offered = {
+        "num_classes": num_classes,
+        "in_chans": 3,
+        "image_size": image_size,
+        "dropout": dropout,
+    }
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = {key for key, parameter in parameters.items() if parameter.kind in kinds}
+    return {key: value for key, value in offered.items() if key in named}
 
 
 def create(name: ModelName, *, num_classes: int, image_size: int, dropout: float) -> nn.Module:
@@ -28,13 +46,7 @@ def create(name: ModelName, *, num_classes: int, image_size: int, dropout: float
         If it fails, or gives something else than a module; the message quotes it.
     """
     function = factory(name.full)
-    offered = {
-        "num_classes": num_classes,
-        "in_chans": 3,
-        "image_size": image_size,
-        "dropout": dropout,
-    }
-    taken = _taken(function, offered)
+    taken = arguments(name, num_classes=num_classes, image_size=image_size, dropout=dropout)
     try:
         module = function(**taken)
     except Exception as error:
@@ -70,13 +82,3 @@ def create_pretrained(
 def adapted(module: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:  # noqa: ARG001
     """Weights as they are."""
     return state
-
-
-def _taken(function: Callable[..., Any], offered: dict[str, Any]) -> dict[str, Any]:
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return {}
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    named = {key for key, parameter in parameters.items() if parameter.kind in kinds}
-    return {key: value for key, value in offered.items() if key in named}

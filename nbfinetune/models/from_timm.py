@@ -13,19 +13,28 @@ from nbfinetune.errors import ModelError
 from nbfinetune.models.names import ModelName, timm_config
 from nbfinetune.models.published import timm_weights
 
-__all__ = ["adapted", "create", "create_pretrained"]
+__all__ = ["adapted", "arguments", "create", "create_pretrained"]
+
+
+def arguments(
+    name: ModelName, *, num_classes: int, image_size: int, dropout: float
+) -> dict[str, Any]:
+    """Keywords with which `timm.create_model` builds the model."""
+    given: dict[str, Any] = {"num_classes": num_classes}
+    cfg = timm_config(name.full)
+    if cfg.get("fixed_input_size") and cfg["input_size"][1:] != (image_size, image_size):
+        given["img_size"] = image_size
+    if dropout:
+        given["drop_rate"] = dropout
+    return given
 
 
 def create(
     name: ModelName, *, num_classes: int, image_size: int, dropout: float, **options: Any
 ) -> nn.Module:
     """Model with random weights; `options` go to `timm.create_model`."""
-    cfg = timm_config(name.full)
-    if cfg["fixed_input_size"] and cfg["input_size"][1:] != (image_size, image_size):
-        options["img_size"] = image_size
-    model: nn.Module = timm.create_model(
-        name.full, num_classes=num_classes, drop_rate=dropout or None, **options
-    )
+    given = arguments(name, num_classes=num_classes, image_size=image_size, dropout=dropout)
+    model: nn.Module = timm.create_model(name.full, **given, **options)
     return model
 
 

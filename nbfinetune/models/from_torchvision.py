@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import torchvision
 from torch import Tensor, nn
@@ -14,11 +15,28 @@ from nbfinetune.models.names import ModelName
 from nbfinetune.models.published import file_at_url
 from nbfinetune.models.weights import load_weights, read_weights
 
-__all__ = ["adapted", "create", "create_pretrained"]
+__all__ = ["adapted", "arguments", "create", "create_pretrained"]
 
 # Heads that only help training from nothing; torchvision's own fine-tuning drops them as well.
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
+
+
+def arguments(
+    name: ModelName,
+    *,
+    num_classes: int,
+    image_size: int,
+    dropout: float,  # noqa: ARG001 - not every constructor takes it
+) -> dict[str, Any]:
+    """Keywords with which torchvision's constructor builds the model."""
+    given: dict[str, Any] = {"num_classes": num_classes}
+    if name.architecture in ("googlenet", "inception_v3"):
+        # Their weights expect pixels scaled to [-1, 1]; `transform_input` does that within.
+        given |= {"aux_logits": False, "transform_input": True, "init_weights": True}
+    if name.architecture.startswith("vit_"):
+        given["image_size"] = image_size
+    return given
 
 
 def create(name: ModelName, *, num_classes: int, image_size: int, dropout: float) -> nn.Module:
@@ -26,13 +44,8 @@ def create(name: ModelName, *, num_classes: int, image_size: int, dropout: float
 
     `dropout` sets the dropout layer before the classifier; 0 leaves it as published.
     """
-    options: dict[str, object] = {"num_classes": num_classes}
-    if name.architecture in ("googlenet", "inception_v3"):
-        # Their weights expect pixels scaled to [-1, 1]; `transform_input` does that within.
-        options |= {"aux_logits": False, "transform_input": True, "init_weights": True}
-    if name.architecture.startswith("vit_"):
-        options["image_size"] = image_size
-    model: nn.Module = torchvision.models.get_model(name.architecture, weights=None, **options)
+    given = arguments(name, num_classes=num_classes, image_size=image_size, dropout=dropout)
+    model: nn.Module = torchvision.models.get_model(name.architecture, weights=None, **given)
     set_dropout(model, head_names(model), dropout)
     return model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from nbfinetune.errors import CheckpointMismatch, ModelError, UnsafeCheckpoint
 from nbfinetune.models.heads import is_under
 
-__all__ = ["load_weights", "read_weights"]
+__all__ = ["load_weights", "read_facts", "read_weights"]
 
 OWN_METADATA = "nbfinetune"
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
@@ -43,6 +44,22 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     return clean_state_dict(_unwrapped(_read_pickle(path), path))
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What a checkpoint of a run says about itself: classes, image size, normalisation, model.
+
+    Raises
+    ------
+    ModelError
+        If the file is no checkpoint of a run.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            facts: dict[str, Any] = json.loads((file.metadata() or {})[OWN_METADATA])
+    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise ModelError(f"{path} is no checkpoint of a run ({error})") from error
+    return facts
 
 
 def load_weights(

@@ -1,0 +1,127 @@
+"""Images as the model saw them in validation."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from nbfinetune.data.augment import Interpolation, see
+from nbfinetune.data.decode import decode
+from nbfinetune.errors import DataError
+
+__all__ = ["Preprocess"]
+
+_CHANNELS = (1, 3, 4)
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Decode, crop, resize and normalise, exactly as validation does.
+
+    Called with an image or a list of images (path, PIL image, or array of height × width or
+    height × width × channels), it gives a float32 batch (N, 3, S, S).
+
+    Parameters
+    ----------
+    size_px : int
+        S.
+    mean, std : tuple of three floats
+        On the scale of pixels in [0, 1].
+    interpolation : {"bicubic", "bilinear"}
+    crop_pct : float in (0, 1]
+    """
+
+    size_px: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: Interpolation
+    crop_pct: float
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Preprocess:
+        """What the facts of a checkpoint say."""
+        return cls(
+            facts["image_size"],
+            tuple(facts["mean"]),
+            tuple(facts["std"]),
+            facts["interpolation"],
+            facts["crop_pct"],
+        )
+
+    def __call__(self, images: Any) -> Tensor:
+        """Batch for the model, float32 (N, 3, S, S).
+
+        Raises
+        ------
+        UnreadableImage
+            If an image can't be decoded.
+        DataError
+            If `images` is none of what can be read.
+        """
+        listed = images_of(images)
+        return self.normalised(np.stack([self.pixels(image) for image in listed]))
+
+    def pixels(self, image: Any) -> NDArray[np.uint8]:
+        """Pixels of one image, uint8 (S, S, 3)."""
+        # Of a large JPEG no more is decoded than validation decodes.
+        decoded = decode(image, at_least=math.ceil(self.size_px / self.crop_pct))
+        return see(decoded, self.size_px, self.interpolation, self.crop_pct)
+
+    def normalised(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Float32 (N, 3, S, S) out of uint8 (N, S, S, 3)."""
+        mean, std = (torch.tensor(x).mul_(255.0).view(-1, 1, 1) for x in (self.mean, self.std))
+        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32)
+        return batch.sub_(mean).div_(std).contiguous()
+
+
+def images_of(images: Any) -> list[Any]:
+    """One or many images as a list of what `decode` takes: paths, PIL images, uint8 arrays.
+
+    Raises
+    ------
+    DataError
+        If `images` is something else, or empty.
+    """
+    if isinstance(images, (str, os.PathLike, Image.Image)):
+        return [images]
+    if isinstance(images, np.ndarray):
+        single = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in _CHANNELS)
+        if not single and images.ndim not in (3, 4):
+            raise DataError(
+                f"an array of shape {images.shape} is no image: (height, width[, channels]) or "
+                "(N, height, width[, channels]) is needed"
+            )
+        return list(_as_bytes(images)[None] if single else _as_bytes(images))
+    if not isinstance(images, Sequence):
+        raise DataError(
+            f"a {type(images).__name__} is no image: pass a path, a PIL image, an array, "
+            "or a list of these"
+        )
+    if not images:
+        raise DataError("there are no images: the list is empty")
+    return [one for image in images for one in images_of(image)]
+
+
+def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind not in "buif" or not array.size:
+        raise DataError(f"an array of type {array.dtype} and shape {array.shape} holds no image")
+    low, high = float(array.min()), float(array.max())
+    if not (low >= 0 and high <= 255):
+        raise DataError(
+            f"pixels run from {low:g} to {high:g}: 0 to 1 or 0 to 255 is needed "
+            "(undo a normalisation, scale 16-bit images down)"
+        )
+    unit = array.dtype.kind == "b" or (array.dtype.kind == "f" and high <= 1)
+    scaled = array.astype(np.float32) * (255.0 if unit else 1.0)
+    return np.asarray(np.rint(scaled), dtype=np.uint8)

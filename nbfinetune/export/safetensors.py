@@ -1,0 +1,107 @@
+"""Plain weights, and a JSON beside them that says how to load them without nbfinetune."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import nn
+
+from nbfinetune.errors import StoreError
+from nbfinetune.evaluation.trained import Which, checkpoint_path, load_model
+from nbfinetune.export.loading import loading_code
+from nbfinetune.models.names import ModelName, parse_name, timm_config
+from nbfinetune.models.weights import read_facts
+from nbfinetune.records import FineTuneConfig
+
+__all__ = ["export"]
+
+# What described the published weights, and does not describe these.
+_OUTDATED = (
+    "url",
+    "file",
+    "state_dict",
+    "hf_hub_id",
+    "hf_hub_filename",
+    "source",
+    "custom_load",
+    "label_offset",
+    "label_names",
+    "label_descriptions",
+    "test_input_size",
+    "test_crop_pct",
+    "test_pool_size",
+    "pool_size",
+)
+
+
+def export(run_folder: Path, config: FineTuneConfig, path: Path, which: Which = "best") -> Path:
+    """Write `path` and a `.json` of the same name.
+
+    The JSON has the form of timm's `config.json` on the hub: in a folder of its own, under that
+    name, `timm.create_model("local-dir:FOLDER", pretrained=True)` loads both. Its `load` holds
+    lines of Python that load the file as it lies, also where timm can't.
+
+    Raises
+    ------
+    StoreError
+        If the files can't be written.
+    """
+    facts = read_facts(checkpoint_path(run_folder, which))
+    module = load_model(run_folder, config, which)
+    tensors = {name: t.contiguous().clone() for name, t in module.state_dict().items()}
+    description = json.dumps(_description(module, facts, path.name), indent=2)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _whole(path, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
+        _whole(path.with_suffix(".json"), lambda file: _write_text(file, description))
+    except (OSError, SafetensorError) as error:
+        raise StoreError(
+            f"{path} could not be written ({error}); make room, or choose another folder"
+        ) from error
+    return path
+
+
+def _description(module: nn.Module, facts: Mapping[str, Any], filename: str) -> dict[str, Any]:
+    name = parse_name(facts["model"]["name"])
+    size = facts["image_size"]
+    seen = {key: facts[key] for key in ("mean", "std", "interpolation", "crop_pct")}
+    described: dict[str, Any] = {
+        "architecture": name.architecture if name.origin == "timm" else name.full,
+        "num_classes": facts["num_classes"],
+        "label_names": facts["classes"],
+        "pretrained_cfg": {
+            **_published(name),
+            **seen,
+            "num_classes": facts["num_classes"],
+            "input_size": [3, size, size],
+        },
+        "load": loading_code(module, name, facts, filename),
+    }
+    if described["pretrained_cfg"].get("fixed_input_size"):
+        described["model_args"] = {"img_size": size}
+    return described
+
+
+def _published(name: ModelName) -> dict[str, Any]:
+    if name.origin != "timm":
+        return {}
+    return {k: v for k, v in timm_config(name.full).items() if k not in _OUTDATED}
+
+
+def _whole(path: Path, write: Callable[[Path], object]) -> None:
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        write(unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text + "\n", encoding="utf-8")
