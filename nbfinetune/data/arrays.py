@@ -77,10 +77,20 @@ def load_saved(folder: Path, classes: tuple[str, ...]) -> ArrayData:
         labels = np.load(folder / "labels.npy", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise DataError(f"the arrays in {folder} can't be read ({error})") from error
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or labels.shape != images.shape[:1]:
+    if (
+        images.dtype != np.uint8
+        or images.ndim not in (3, 4)
+        or labels.shape != images.shape[:1]
+        or labels.dtype.kind not in "iu"
+    ):
         raise DataError(
             f"the arrays in {folder} do not fit: images {images.dtype} {images.shape}, "
             f"labels {labels.shape}; images.npy is uint8 (N,H,W) or (N,H,W,C), labels.npy (N,)"
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
+        raise DataError(
+            f"the labels in {folder} run from {labels.min()} to {labels.max()}, but there are "
+            f"{len(classes)} classes: 0 to {len(classes) - 1} is needed"
         )
     return ArrayData(images, labels.astype(np.int64), classes)
 

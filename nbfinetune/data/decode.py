@@ -172,5 +172,5 @@ def _to_bytes(deep: NDArray[Any]) -> NDArray[np.uint8]:
         top = 1.0
     else:
         top = next((step for step in (255.0, 65535.0) if highest <= step), highest)
-    grey: NDArray[np.uint8] = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.clip(np.rint(values / top * 255.0), 0, 255).astype(np.uint8)
     return grey

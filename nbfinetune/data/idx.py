@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"(?:.*-)?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
 
+_PIECE = 2**24
+
 
 class IdxFiles(NamedTuple):
     """Image and label files of the training part and, where there is one, the test part."""
@@ -88,10 +90,18 @@ def _read(file: IO[bytes], path: Path, dims: int) -> NDArray[np.uint8]:
         )
     shape = struct.unpack(f">{dims}I", header[4:])
     promised = math.prod(shape)
-    data = file.read(promised + 1)
+    data = _read_at_most(file, promised + 1)
     if len(data) != promised:
         raise DataError(
             f"{path} promises {promised} bytes ({' x '.join(map(str, shape))}) but holds "
             f"{'more' if len(data) > promised else len(data)}: fetch it again"
         )
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)
+
+
+def _read_at_most(file: IO[bytes], count: int) -> bytearray:
+    """Bytes of a file, without believing a header that promises more than memory holds."""
+    data = bytearray()
+    while piece := file.read(min(_PIECE, count - len(data))):
+        data += piece
+    return data

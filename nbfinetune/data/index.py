@@ -203,9 +203,11 @@ def _split(listing: ArrayData | FileList, config: DataConfig, seed: int) -> Imag
 
 def _check_train(index: ImageIndex) -> None:
     counts = np.bincount(index.labels[index.train], minlength=len(index.classes))
+    if len(index.classes) < 2:
+        raise DataError(f"all images are {index.classes[0]!r}: at least two classes are needed")
     missing = [name for name, count in zip(index.classes, counts, strict=True) if count == 0]
     if missing:
         raise DataError(
-            f"no readable training image is left of {', '.join(map(repr, missing[:5]))}: "
+            f"there is no readable training image of {', '.join(map(repr, missing[:5]))}: "
             "add images or remove the class"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,3 +50,16 @@ class ArrayData(NamedTuple):
     labels: Ids
     classes: tuple[str, ...]
     train_count: int | None = None
+
+
+Listing = TypeVar("Listing", bound=FileList | ArrayData)
+
+
+def without_unused_classes(listing: Listing) -> Listing:
+    """The same images, with the classes that have none taken out and the others renumbered.
+
+    Of ten digits a file may hold two, and EMNIST counts its letters from 1.
+    """
+    used, labels = np.unique(listing.labels, return_inverse=True)
+    classes = tuple(listing.classes[number] for number in used.tolist())
+    return listing._replace(labels=labels.astype(np.int64), classes=classes)

@@ -21,6 +21,7 @@ from nbfinetune.data.augment import Interpolation, apply, draw, see, smallest_cr
 from nbfinetune.data.decode import UnreadableImage
 from nbfinetune.data.images import ImageSet
 from nbfinetune.data.index import OnSkip, check_share
+from nbfinetune.data.machine import default_threads
 from nbfinetune.data.randomness import Ids, epoch_order, rng_for
 from nbfinetune.records import AugmentConfig
 
@@ -82,7 +83,8 @@ class Loader:
         Decides order and variation, with the epoch and the image's id.
     batch_size : int
         Images of a batch over all shards.
-    threads : int
+    threads : int or None
+        None: by the machine.
     on_skip : callable (path, reason)
         Told once, in the consumer's thread, of each image that can't be decoded.
     depth : int
@@ -100,11 +102,15 @@ class Loader:
     augment: AugmentConfig | None
     seed: int
     batch_size: int
-    threads: int
+    threads: int | None
     on_skip: OnSkip
     depth: int = 3
     shard: tuple[int, int] = (0, 1)
     skipped: dict[int, str] = field(default_factory=dict, init=False)
+    _threads: int = field(default=1, init=False)
+
+    def __post_init__(self) -> None:
+        self._threads = self.threads or default_threads()
 
     def steps(self, *, drop_last: bool) -> int:
         """Batches of an epoch."""
@@ -138,7 +144,7 @@ class Loader:
         order = epoch_order(self.ids, self.seed, epoch) if shuffle else self.ids
         positions = iter(range(start_batch, self.steps(drop_last=drop_last)))
         ahead: deque[_Pending] = deque()
-        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="nbft-load")
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nbft-load")
         try:
             while True:
                 while len(ahead) < self.depth and (position := next(positions, None)) is not None:
@@ -154,7 +160,7 @@ class Loader:
     def _submit(self, pool: ThreadPoolExecutor, order: Ids, epoch: int, position: int) -> _Pending:
         ids = self._share(order[position * self.batch_size : (position + 1) * self.batch_size])
         pixels = np.empty((len(ids), self.size_px, self.size_px, 3), dtype=np.uint8)
-        chunk = max(1, min(_LARGEST_CHUNK, math.ceil(len(ids) / self.threads)))
+        chunk = max(1, min(_LARGEST_CHUNK, math.ceil(len(ids) / self._threads)))
         parts = [
             pool.submit(self._fill, pixels, ids, range(start, min(start + chunk, len(ids))), epoch)
             for start in range(0, len(ids), chunk)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from nbfinetune.data.machine import cache_home
 from nbfinetune.records import Named
 
 DIGITS = "digits"
@@ -97,6 +97,4 @@ def datasets_folder(source: Named) -> Path:
     """Where the files of a named data set lie or are downloaded to."""
     if source.root is not None:
         return Path(source.root)
-    cache = os.environ.get("NBFINETUNE_CACHE")
-    base = Path(cache) if cache else Path.home() / ".cache" / "nbfinetune"
-    return base.expanduser().absolute() / "datasets"
+    return cache_home() / "datasets"

@@ -10,7 +10,7 @@ import numpy as np
 from nbfinetune.data.arrays import load_saved
 from nbfinetune.data.folders import Layout, find_classes, find_layout, list_images
 from nbfinetune.data.idx import IdxFiles, find_idx, read_pair
-from nbfinetune.data.listing import ArrayData, FileList
+from nbfinetune.data.listing import ArrayData, FileList, without_unused_classes
 from nbfinetune.data.named import DIGITS, SETS, canonical_name, datasets_folder
 from nbfinetune.errors import DataError
 from nbfinetune.records import Arrays, Folder, FolderPair, Idx, Named, Source
@@ -34,7 +34,7 @@ def read_source(source: Source, run_folder: Path) -> ArrayData | FileList:
         return _list_layout(find_layout(Path(source.path)))
     if isinstance(source, FolderPair):
         return _list_layout(Layout(Path(source.train), Path(source.val)))
-    return read_arrays(source, run_folder)
+    return without_unused_classes(read_arrays(source, run_folder))
 
 
 def read_arrays(source: Arrays | Idx | Named, run_folder: Path) -> ArrayData | FileList:

@@ -1,0 +1,36 @@
+"""Small photo sets, written by Pillow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def write_photo() -> Callable[..., Path]:
+    """``write_photo(path, width, height, seed)`` writes a smooth coloured picture."""
+
+    def write(path: Path, width: int = 40, height: int = 30, seed: int = 0) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rough = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+        Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC).save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_photos(write_photo: Callable[..., Path]) -> Callable[..., Path]:
+    """``write_photos(folder, {"cats": 3, "dogs": 4})`` writes that many photos a class."""
+
+    def write(folder: Path, counts: dict[str, int]) -> Path:
+        for number, (name, count) in enumerate(counts.items()):
+            for i in range(count):
+                write_photo(folder / name / f"{i:03}.jpg", seed=1000 * number + i)
+        return folder
+
+    return write
