@@ -118,10 +118,8 @@ class Run:
         ------
         RunFailedError
             With the worker's sentence; `.details` is its traceback.
-        RunInterrupted
-            If the worker is gone without a last word.
-        RunTimeout
-            If the run has not ended in time.
+        RunInterrupted, RunTimeout
+            If the worker is gone without a last word; if the run has not ended in time.
         """
         with self._store() as store:
             watch(store, progress=progress, timeout_s=timeout_s)
@@ -148,7 +146,7 @@ class Run:
         Returns
         -------
         CommandApplied or None
-            None where a new worker was started.
+            None where a new worker was started, by us or by somebody else just before.
 
         Raises
         ------
@@ -158,7 +156,7 @@ class Run:
             If the new worker fails before it has begun.
         """
         with self._store() as store:
-            if store.status() in RESUMABLE:
+            if store.status() in (*RESUMABLE, "starting"):
                 answers.restart(store)
                 return None
             answer = answers.ask(store, Resume())
@@ -237,27 +235,31 @@ class Run:
         RunError
             If the run has no such checkpoint yet.
         """
+        folder = self._trained(which)
         from nbfinetune.evaluation import inference
 
-        return inference.load_model(self._trained(which), self.config, which)
+        return inference.load_model(folder, self.config, which)
 
     def predict(self, images: Any, which: Which = "best") -> pd.DataFrame:
         """Label and probability per class, one row per image."""
+        folder = self._trained(which)
         from nbfinetune.evaluation import inference
 
-        return inference.predict(self._trained(which), self.config, images, which)
+        return inference.predict(folder, self.config, images, which)
 
     def evaluate(self, data: Any = None, which: Which = "best") -> Any:
         """Measure the model on `data`, or on the run's own validation images."""
+        folder = self._trained(which)
         from nbfinetune.evaluation import inference
 
-        return inference.evaluate(self._trained(which), self.config, data, which)
+        return inference.evaluate(folder, self.config, data, which)
 
     def export(self, path: str | os.PathLike[str], which: Which = "best") -> Path:
         """Write the model to a file whose suffix says in which form."""
+        folder = self._trained(which)
         from nbfinetune.export import export
 
-        return export(self._trained(which), self.config, Path(path), which)
+        return export(folder, self.config, Path(path), which)
 
     def _store(self) -> RunStore:
         return RunStore.open(self.path)

@@ -29,6 +29,7 @@ from nbfinetune.records import (
     decode,
 )
 from nbfinetune.store import database, layout
+from nbfinetune.store.digest import DIGEST_QUERY, digest_array
 from nbfinetune.store.rows import command_from, from_columns, from_log, kind_of, step_arrays
 from nbfinetune.store.standing import Process, standing
 
@@ -138,6 +139,25 @@ class RunReader:
             first = _first_step(db, after)
             rows = db.execute("SELECT * FROM steps WHERE step >= ? ORDER BY step", (first,))
             return step_arrays(rows)
+
+    def digest(self, width: int, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Steps summed up in buckets of `width` steps; SQLite does it, so other threads run on.
+
+        Parameters
+        ----------
+        width : int
+            Steps in a bucket, 1 for the steps as they are; bucket k begins at step ``k * width``.
+        first, last : int
+            Only steps in this range, both ends included.
+
+        Returns
+        -------
+        ndarray of float64, shape (buckets, len(DIGEST))
+            Columns as `DIGEST` names them; NaN where nothing finite was measured.
+        """
+        most = -1 if last is None else last
+        with self._reading() as db:
+            return digest_array(db.execute(DIGEST_QUERY, (first, most, most, width)))
 
     def epochs(self, after: int = 0) -> list[EpochDone]:
         """Epochs with a greater `seq` than `after`, in their order."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -75,9 +74,9 @@ class RunStore(RunReader):
             False if the run has a worker, is being launched by someone else, or has finished.
         """
         with self._writing() as db:
-            now = time.time()
-            processes = processes_in(db)
-            if standing_in(db) == "finished" or not all(p.gone(now) for p in processes):
+            status, processes = standing_in(db), processes_in(db)
+            # A worker that has said its last word may still be on its way out.
+            if status == "finished" or (status in LIVE and processes):
                 return False
             if processes:
                 refuse_pending(db, "the worker died before it read this")
@@ -109,13 +108,9 @@ class RunStore(RunReader):
         if started is None:
             raise StoreError(f"{self._file}: no process {pid} is running that could be the worker")
         with self._writing() as db:
-            now = time.time()
-            rivals = [
-                p
-                for p in processes_in(db)
-                if p.role == "worker" and (p.pid, p.started, p.host) != (pid, started, here())
-            ]
-            if standing_in(db) == "finished" or not all(p.gone(now) for p in rivals):
+            status, me = standing_in(db), (pid, started, here())
+            rivals = [p for p in processes_in(db) if p.role == "worker" and p[1:4] != me]
+            if status == "finished" or (status in LIVE and rivals):
                 return False
             self._enrol(db, "worker", pid, started)
             db.execute("UPDATE run SET status = 'starting'")
@@ -124,9 +119,13 @@ class RunStore(RunReader):
 
     def heartbeat(self) -> None:
         """Say that the worker is alive, for those on other machines; every few seconds."""
+        if self._worker is None:
+            raise StoreError(f"{self._file}: only the run's worker has a heart; claim() first")
         with self._writing() as db:
-            self._still_ours(db)
-            db.execute("UPDATE processes SET seen = ? WHERE role = 'worker'", (time.time(),))
+            db.execute(
+                "UPDATE processes SET seen = ? WHERE role = 'worker' AND pid = ? AND host = ?",
+                (time.time(), self._worker[0], here()),
+            )
 
     def append(self, events: Sequence[Event]) -> None:
         """Add events to the log, give each its `seq`, and let the status follow.
@@ -144,7 +143,7 @@ class RunStore(RunReader):
             return
         with self._writing() as db:
             if self._worker:
-                self._still_ours(db)
+                self._refuse_if_replaced(db, *self._worker)
             record(db, events)
 
     def rewind(self, step: int) -> None:
@@ -207,13 +206,10 @@ class RunStore(RunReader):
         row = (role, pid, started, here(), time.time())
         db.execute("INSERT INTO processes VALUES (?, ?, ?, ?, ?)", row)
 
-    def _still_ours(self, db: sqlite3.Connection) -> None:
-        mine = self._worker and (*self._worker, here())
-        query = "SELECT pid, started, host FROM processes WHERE role = 'worker'"
-        if mine is None or db.execute(query).fetchone() != mine:
-            raise StoreError(
-                f"{self._file}: process {os.getpid()} is not the run's worker (any more)"
-            )
+    def _refuse_if_replaced(self, db: sqlite3.Connection, pid: int, started: float) -> None:
+        found = db.execute("SELECT pid, started, host FROM processes WHERE role = 'worker'")
+        if found.fetchone() != (pid, started, here()):
+            raise StoreError(f"{self._file}: process {pid} is not the run's worker any more")
 
 
 def _refusal(command: Command, status: str, run: str) -> str:

@@ -132,10 +132,24 @@ def test_a_worker_elsewhere_lives_as_long_as_its_heart_beats(store):
 def test_a_worker_that_was_replaced_writes_nothing_more(store, folder, step_done):
     store.claim(os.getpid())
     elsewhere(store, "worker", 0.0)
-    for late in (store.heartbeat, lambda: store.append([step_done(1)])):
-        with pytest.raises(StoreError, match="is not the run's worker"):
-            late()
+    with pytest.raises(StoreError, match="is not the run's worker any more"):
+        store.append([step_done(1)])
+    store.heartbeat()
     assert store.last_seq() == 0
+    assert store.worker().seen == 0.0
+
+
+def test_a_stopped_run_can_be_launched_while_its_worker_is_on_its_way_out(store, folder, other):
+    store.claim(other.pid)
+    store.append([RunStopped(best_epoch=None)])
+    with RunStore.open(folder) as rival:
+        assert rival.reserve()
+        assert rival.claim(os.getpid())
+
+
+def test_only_a_worker_has_a_heart(store):
+    with pytest.raises(StoreError, match="claim"):
+        store.heartbeat()
 
 
 def test_a_heartbeat_is_recorded(store):

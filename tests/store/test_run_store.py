@@ -155,7 +155,6 @@ def test_a_step_costs_less_than_200_bytes_on_disk(store, folder, step_done):
         store.append([step_done(step, loss=1 / (step + 1)) for step in range(first, first + 50)])
     store.close()
     grown = database(folder).stat().st_size - empty
-    print(f"{grown / count:.0f} bytes a step")
     assert grown / count < 200
 
 
@@ -167,7 +166,7 @@ def test_threads_share_a_store_without_mixing_their_transactions(store, step_don
         try:
             for _ in range(50):
                 work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a thread has no other way to tell
             errors.append(error)
 
     threads = [

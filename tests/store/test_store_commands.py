@@ -100,7 +100,7 @@ def test_the_end_of_a_run_refuses_what_nobody_has_read(worker):
 
 def test_a_run_that_is_over_takes_no_commands(worker):
     worker.append([RunFinished(reason="completed", best_epoch=0)])
-    with pytest.raises(CommandRefused, match="Pause: run .* has finished"):
+    with pytest.raises(CommandRefused, match=r"Pause: run .* has finished"):
         worker.send(Pause())
     assert worker.pending_commands() == []
 

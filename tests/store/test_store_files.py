@@ -62,6 +62,11 @@ def read_as_a_guest(folder):
     return seen.stdout.splitlines()
 
 
+def read_everything(folder):
+    with RunStore.open(folder) as store:
+        return store.config, store.events(), store.steps()
+
+
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(NoSuchRun, match=f"no run in {tmp_path}"):
         RunStore.open(tmp_path)
@@ -97,16 +102,15 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path):
 def test_a_truncated_file_is_an_error_in_words(closed):
     whole = database(closed).read_bytes()
     database(closed).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(StoreError, match=r"run\.sqlite: .*damaged"), RunStore.open(closed) as store:
-        store.events()
-        store.config  # noqa: B018
+    with pytest.raises(StoreError, match=r"run\.sqlite: .*damaged"):
+        read_everything(closed)
 
 
 def test_a_file_of_a_later_release_asks_for_an_update(closed):
     with sqlite3.connect(database(closed)) as later:
         later.execute("INSERT INTO migrations VALUES ('0099_wonders', 0)")
     later.close()
-    with pytest.raises(StoreError, match="0099_wonders.*update nbfinetune"):
+    with pytest.raises(StoreError, match=r"0099_wonders.*update nbfinetune"):
         RunStore.open(closed)
 
 
