@@ -59,10 +59,10 @@ def main() -> int:
 
 
 def _table(epochs: pd.DataFrame) -> str:
-    best = epochs.loc[epochs["accuracy"].idxmax()]
+    best = int(epochs["accuracy"].argmax())
     drawn = epochs[SHOWN].to_string(float_format="{:.4f}".format)
-    right = f"{best['accuracy']:.1%} of the validation images right"
-    return f"\n{drawn}\n\nBest: {right}, after epoch {best.name}.\n"
+    right = f"{epochs['accuracy'].iloc[best]:.1%} of the validation images right"
+    return f"\n{drawn}\n\nBest: {right}, after epoch {epochs.index[best]}.\n"
 
 
 def _python() -> str:
