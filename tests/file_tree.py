@@ -38,7 +38,7 @@ def sentence(path: str) -> str:
     text = (ROOT / path).read_text(encoding="utf-8", errors="replace")
     suffix = PurePosixPath(path).suffix
     if suffix == ".py":
-        said = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+        said = (ast.get_docstring(ast.parse(text)) or _tested(path)).partition("\n")[0]
     elif suffix == ".md":
         paragraphs = [block for block in text.split("\n\n") if block[:1].isalpha()]
         said = " ".join(paragraphs[0].split()).partition(". ")[0] if paragraphs else ""
@@ -48,6 +48,12 @@ def sentence(path: str) -> str:
         found = FIRST_COMMENT.match(text)
         said = found[1] if found else ""
     return said.strip().rstrip(".")
+
+
+def _tested(path: str) -> str:
+    """Name what a test file is about where it has no words of its own."""
+    *_, room, name = PurePosixPath(path).with_suffix("").parts
+    return f"what `{name[5:]}` of {room} must do" if name.startswith("test_") else ""
 
 
 def _heading(notebook: str) -> str:

@@ -32,7 +32,7 @@ def test_the_tree_of_errors_is_drawn_as_the_classes_stand() -> None:
         depth = len(stem) // 4
         above[depth] = name
         drawn[name] = above[depth - 1]
-    classes = {name: getattr(errors, name).__base__.__name__ for name in errors.__all__}
+    classes = {name: getattr(errors, name).__bases__[0].__name__ for name in errors.__all__}
     assert drawn == {name: base for name, base in classes.items() if name != "NbFinetuneError"}
 
 
