@@ -217,7 +217,8 @@ def load_predictions(path: Path) -> Predictions:
         If there is no such file, or it is damaged; nothing in it is ever executed.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # numpy leaves a damaged file open when it opens the file itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Predictions(arrays["logits"], arrays["labels"], arrays["ids"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(
