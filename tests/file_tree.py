@@ -40,7 +40,7 @@ def sentence(path: str) -> str:
     if suffix == ".py":
         said = (ast.get_docstring(ast.parse(text)) or _tested(path)).partition("\n")[0]
     elif suffix == ".md":
-        paragraphs = [block for block in text.split("\n\n") if block[:1].isalpha()]
+        paragraphs = [block for block in text.split("\n\n") if re.match(r"`?\w", block)]
         said = " ".join(paragraphs[0].split()).partition(". ")[0] if paragraphs else ""
     elif suffix == ".ipynb":
         said = _heading(text)
