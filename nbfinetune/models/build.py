@@ -109,7 +109,13 @@ def _rehearse(
             )
         except Exception as error:
             raise _cannot_take(name, image_size, error) from error
+        _check_memory(name, config, module, device)
         _try_forward(name, module, num_classes, image_size)
+
+
+def _check_memory(
+    name: ModelName, config: ModelConfig, module: nn.Module, device: torch.device
+) -> None:
     parameters = sum(p.numel() for p in module.parameters())
     head_only = config.freeze == "backbone" and not config.freeze_epochs
     needed = needed_bytes(parameters, 0 if head_only else parameters)

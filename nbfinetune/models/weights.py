@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -133,13 +134,14 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 def _read_pickle(path: Path) -> Any:
     try:
         # timm's training script keeps its arguments beside the weights; a Namespace is harmless.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "GLOBAL" in str(error) or "Unsupported" in str(error):
             raise UnsafeCheckpoint(
-                f"{path} holds more than weights: reading it would run code "
-                f"({_blocked(path, error)}), so it was not read; save model.state_dict() alone, "
+                f"{path} holds more than weights ({_blocked(path, error)}) and reading it could "
+                "run code, so it was not read; save model.state_dict() alone, "
                 "or a .safetensors file"
             ) from error
         raise _unreadable(path, error) from error

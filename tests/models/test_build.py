@@ -1,0 +1,247 @@
+"""Every kind of architecture gets a head, learns a step and can be frozen; bad ones say why."""
+
+from __future__ import annotations
+
+import pytest
+import timm
+import torch
+from torch import nn
+
+from nbfinetune.errors import ConfigError, ModelError, ModelTooLarge
+from nbfinetune.models.build import build
+from nbfinetune.models.groups import layer_groups, set_trainable, train_mode
+from nbfinetune.models.heads import is_under
+from nbfinetune.models.memory import available_bytes
+from nbfinetune.records import ModelConfig
+
+# Smallest input that goes through, for speed.
+SIZES = {
+    "resnet18": 32,
+    "mobilenetv2_100": 32,
+    "mobilenetv3_small_100": 32,
+    "efficientnet_b0": 32,
+    "convnext_atto": 32,
+    "tv_squeezenet1_0": 32,
+    "tv_googlenet": 32,
+    "tv_densenet121": 32,
+    "vit_tiny_patch16_224": 32,
+    "deit_tiny_distilled_patch16_224": 32,
+    "factories:small_cnn": 16,
+    "factories:no_norm": 16,
+}
+SLOW_SIZES = {
+    "resnet50": 32,
+    "vgg11": 32,
+    "vgg16": 32,
+    "inception_v3": 75,
+    "tv_inception_v3": 75,
+    "tv_alexnet": 63,
+    "tv_swin_t": 64,
+    "tv_vit_b_32": 64,
+    "swin_tiny_patch4_window7_224": 64,
+    "xcit_nano_12_p16_224": 64,
+    "levit_128s": 224,
+    "poolformer_s12": 32,
+}
+ALL = [
+    *SIZES.items(),
+    *(pytest.param(*pair, marks=pytest.mark.slow) for pair in SLOW_SIZES.items()),
+]
+
+
+def random(name: str, **rest) -> ModelConfig:
+    return ModelConfig(name=name, pretrained=False, **rest)
+
+
+@pytest.mark.parametrize(("name", "size"), ALL)
+def test_an_architecture_gets_a_head_learns_a_step_and_can_be_frozen(name, size):
+    torch.manual_seed(0)
+    images = torch.randn(2, 3, size, size)
+    for head in ("linear", "mlp"):
+        built = build(random(name, head=head), num_classes=5, image_size=size)
+        groups = layer_groups(built.module, built.head_names)
+        assert built.weights_from == "random weights"
+        assert_complete(built.module, groups)
+        for freeze in ("none", "backbone", len(groups) // 2):
+            set_trainable(built.module, groups, freeze)
+            train_mode(built.module)
+            built.module.zero_grad()
+            logits = built.module(images)
+            assert logits.shape == (2, 5)
+            logits.square().sum().backward()
+            assert_only_the_thawed_have_gradients(built.module, groups, freeze)
+
+
+def assert_complete(module, groups):
+    grouped = [name for group in groups for name in group.parameter_names]
+    assert sorted(grouped) == sorted(name for name, _ in module.named_parameters())
+    assert len({group.name for group in groups}) == len(groups) >= 2
+    assert groups[-1].name == "head"
+
+
+def assert_only_the_thawed_have_gradients(module, groups, freeze):
+    frozen = {"none": 0, "backbone": len(groups) - 1}.get(freeze, freeze)
+    learning = {name for group in groups[frozen:] for name in group.parameter_names}
+    with_gradient = {n for n, p in module.named_parameters() if p.grad is not None}
+    assert with_gradient <= learning
+    assert any(name in with_gradient for name in groups[-1].parameter_names)
+    assert any(name in with_gradient for name in groups[frozen].parameter_names)
+
+
+def test_a_frozen_batch_norm_keeps_its_statistics_and_frozen_dropout_is_off():
+    built = build(random("mobilenetv2_100"), num_classes=5, image_size=32)
+    set_trainable(built.module, layer_groups(built.module, built.head_names), "backbone")
+    train_mode(built.module)
+    before = {name: b.clone() for name, b in built.module.named_buffers()}
+    built.module(torch.randn(4, 3, 32, 32))
+    assert all(torch.equal(b, before[name]) for name, b in built.module.named_buffers())
+    assert built.module.training
+    assert built.module.classifier.training
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [("resnet18", nn.Linear), ("tv_squeezenet1_0", nn.Conv2d)],
+)
+def test_a_classifier_is_replaced_by_one_of_its_kind(name, layer):
+    linear = build(random(name), num_classes=7, image_size=32)
+    hidden = build(random(name, head="mlp", dropout=0.25), num_classes=7, image_size=32)
+    assert isinstance(linear.module.get_submodule(linear.head_names[0]), layer)
+    mlp = hidden.module.get_submodule(hidden.head_names[0])
+    assert [type(part) for part in mlp] == [layer, nn.GELU, nn.Dropout, layer]
+    assert mlp[2].p == 0.25
+
+
+@pytest.mark.parametrize("name", ["resnet18", "tv_resnet18", "tv_alexnet", "factories:wide_cnn"])
+def test_dropout_stands_before_the_last_layer(name):
+    size = 63 if name == "tv_alexnet" else 32
+    built = build(random(name, dropout=0.9), num_classes=3, image_size=size)
+    seen = []
+    last = built.module.get_submodule(built.head_names[0])
+    last = last[-1] if isinstance(last, nn.Sequential) else last
+    last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    # Dropout multiplies what it keeps by ten; nothing else does that in training alone.
+    torch.manual_seed(0)
+    built.module.train()(torch.rand(8, 3, size, size) + 1)
+    assert (seen[0] == 0).float().mean() > 0.7
+
+
+def test_a_distilled_model_has_two_classifiers_and_both_are_the_head():
+    built = build(random("deit_tiny_distilled_patch16_224"), num_classes=3, image_size=32)
+    assert built.head_names == ("head", "head_dist")
+    head = layer_groups(built.module, built.head_names)[-1]
+    assert all(is_under(name, built.head_names) for name in head.parameter_names)
+
+
+def test_building_twice_from_one_seed_gives_the_same_weights_whatever_is_free():
+    weights = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        built = build(random("test_resnet"), num_classes=3, image_size=32)
+        weights.append(torch.cat([p.flatten() for p in built.module.parameters()]))
+    torch.manual_seed(3)
+    plain = timm.create_model("test_resnet", num_classes=3)
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], torch.cat([p.flatten() for p in plain.parameters()]))
+
+
+def test_freezing_every_group_is_refused_and_the_groups_are_named():
+    built = build(random("test_resnet"), num_classes=3, image_size=32)
+    groups = layer_groups(built.module, built.head_names)
+    with pytest.raises(ConfigError, match=rf"freeze={len(groups)} .*{groups[0].name}.*head"):
+        set_trainable(built.module, groups, len(groups))
+    set_trainable(built.module, groups, len(groups) - 1)
+
+
+def test_an_image_size_that_does_not_go_through_is_refused_before_training():
+    with pytest.raises(ModelError, match=r"vgg11 can't take images of 8×8 pixels"):
+        build(random("vgg11"), num_classes=3, image_size=8)
+
+
+def test_a_feature_encoder_is_refused_as_a_classifier():
+    with pytest.raises(ModelError, match="can't be trained as a classifier"):
+        build(random("qwen3_vit_88m_enc"), num_classes=3, image_size=768)
+
+
+def test_a_model_too_large_is_refused_with_both_figures_before_it_takes_memory():
+    needed = 16 * 5_066_902_976
+    if available_bytes(torch.device("cpu")) > needed:
+        pytest.skip("this machine has room for the largest model")
+    with pytest.raises(ModelTooLarge, match=r"needs 81\.\d GB .* GB are free"):
+        build(random("vit_5b_patch16_sapiens2"), num_classes=3, image_size=768)
+
+
+FACTORIES = """
+import torch
+from torch import nn
+
+def no_module(num_classes):
+    return "a string"
+
+def fails(num_classes):
+    raise KeyError("weights of last year")
+
+def wrong_width(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, num_classes + 1))
+
+def for_28_px(num_classes, in_chans):
+    return nn.Sequential(nn.Flatten(), nn.Linear(in_chans * 28 * 28, num_classes))
+
+def ten_classes():
+    body = [nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*body, nn.Linear(4, 10))
+
+class Net(nn.Module):
+    def __init__(self, num_classes: int, *, width: int = 6) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()), requires_grad=False)
+        self.conv = nn.Conv2d(3, width, 3)
+        self.out = nn.Linear(width, num_classes)
+
+    def forward(self, images):
+        return self.out(self.conv(images).mean((2, 3)) * self.scale)
+"""
+
+
+@pytest.fixture
+def own_nets(tmp_path, monkeypatch):
+    (tmp_path / "own_nets.py").write_text(FACTORIES)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    import sys
+
+    sys.modules.pop("own_nets", None)
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        ("no_module", "gave a str, not a torch.nn.Module"),
+        ("fails", "KeyError: 'weights of last year'"),
+        ("wrong_width", r"gives \(2, 6\) .* \(2, 5\) is needed"),
+        ("for_28_px", "can't take images of 16×16 pixels"),
+    ],
+)
+def test_what_is_wrong_with_an_own_factory_is_quoted(own_nets, function, sentence):
+    with pytest.raises(ModelError, match=sentence):
+        build(random(f"own_nets:{function}"), num_classes=5, image_size=16)
+
+
+def test_a_factory_that_takes_no_num_classes_gets_a_new_last_layer(own_nets):
+    built = build(random("own_nets:ten_classes"), num_classes=5, image_size=16)
+    assert built.head_names == ("3",)
+    assert built.module(torch.zeros(1, 3, 16, 16)).shape == (1, 5)
+
+
+def test_a_class_is_a_factory_too_and_says_that_its_weights_are_its_own(own_nets):
+    built = build(ModelConfig(name="own_nets:Net"), num_classes=5, image_size=16)
+    assert built.weights_from == "as own_nets:Net gives them"
+    assert built.head_names == ("out",)
+
+
+def test_what_a_model_itself_holds_fixed_stays_fixed(own_nets):
+    built = build(random("own_nets:Net"), num_classes=5, image_size=16)
+    groups = layer_groups(built.module, built.head_names)
+    set_trainable(built.module, groups, "none")
+    assert not built.module.scale.requires_grad
+    assert all("scale" not in group.parameter_names for group in groups)
