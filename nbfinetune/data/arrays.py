@@ -98,12 +98,11 @@ def load_saved(folder: Path, classes: tuple[str, ...]) -> ArrayData:
 def _as_images(images: Any) -> NDArray[Any]:
     try:
         pixels = np.asarray(images)
-    except ValueError:
-        shapes = sorted({np.shape(image) for image in images})
+    except (ValueError, TypeError) as error:
         raise DataError(
-            f"the images differ in shape ({shapes[0]}, {shapes[1]}): arrays must all be of one "
-            "size; save them as files in one folder per class instead"
-        ) from None
+            f"the images are no array ({error}): all must be of one size and in the computer's "
+            "memory; save images of many sizes as files in one folder per class"
+        ) from error
     if pixels.ndim not in (3, 4) or 0 in pixels.shape:
         raise DataError(
             f"images have shape {pixels.shape}: (N, height, width) or (N, height, width, "

@@ -64,21 +64,22 @@ def decode(source: ImageSource, at_least: int | None = None) -> Image.Image:
     UnreadableImage
         If it can't be decoded, is larger than `MAX_PIXELS` or its file than `MAX_BYTES`.
     """
-    if isinstance(source, np.ndarray):
-        channels = source[..., 0] if source.ndim == 3 and source.shape[2] == 1 else source
-        return _as_rgb(Image.fromarray(channels))
-    if isinstance(source, Image.Image):
-        return _as_rgb(_upright(source.copy()))
-    path = os.fspath(source)
     try:
-        with open_header(path) as image:
+        if isinstance(source, np.ndarray):
+            single = source.ndim == 3 and source.shape[2] == 1
+            return _as_rgb(Image.fromarray(source[..., 0] if single else source))
+        if isinstance(source, Image.Image):
+            return _as_rgb(_upright(source.copy()))
+        with open_header(os.fspath(source)) as image:
             if at_least is not None:
                 image.draft(None, (at_least, at_least))
             image.load()
             return _as_rgb(_upright(image))
     except (UnreadableImage, MemoryError):
         raise
-    except Exception as error:  # codecs raise what they like, and one file must not end a run
+    except Exception as error:  # codecs raise what they like, and one image must not end a run
+        name = f"the {type(source).__name__}"
+        path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else name
         raise UnreadableImage(path, _reason(error)) from error
 
 

@@ -50,7 +50,9 @@ def find_classes(layout: Layout) -> tuple[str, ...]:
         that is unknown to the training part.
     """
     classes = _named_classes(layout.train)
+    require_text(layout.train)
     for name in classes:
+        require_text(layout.train / name)
         _require_image(layout.train / name, layout.train)
     if len(classes) == 1:
         raise DataError(
@@ -69,6 +71,21 @@ def list_images(folder: Path) -> list[str]:
     """
     start = len(f"{folder}{os.sep}")
     return sorted(path[start:] for path in _walk(folder))
+
+
+def require_text(path: Path) -> None:
+    """Refuse a folder whose name can't be stored.
+
+    Raises
+    ------
+    DataError
+        If the name is not UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode("utf-8", "backslashreplace").decode()
+        raise DataError(f"the name of {shown} is not UTF-8: rename the folder") from None
 
 
 def looks_like_image(path: str) -> bool:

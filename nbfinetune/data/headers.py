@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from nbfinetune.data.decode import UnreadableImage, decode, open_header
 
@@ -16,23 +17,29 @@ _END_MARKERS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82
 _TAIL = 64
 
 
-def check_files(
-    paths: Sequence[str], threads: int, path_of: Callable[[str], str] = str
-) -> dict[int, str]:
-    """Positions of the files that can't be trained on, with the reasons.
+class Checked(NamedTuple):
+    """Reasons by the position of the bad files, and how many files were looked at."""
+
+    bad: dict[int, str]
+    looked_at: int
+
+
+def check_files(root: str, items: Sequence[str], threads: int) -> Checked:
+    """Look at files in threads.
 
     Parameters
     ----------
-    paths : sequence of str
+    root : str
+        Folder that relative paths start from.
+    items : sequence of str
+        Paths.
     threads : int
-    path_of : callable, optional
-        Turns an element of `paths` into a path that can be opened.
     """
-    step = -(-len(paths) // MAX_CHECKED) or 1
-    positions = range(0, len(paths), step)
+    positions = range(0, len(items), -(-len(items) // MAX_CHECKED) or 1)
     with ThreadPoolExecutor(threads, thread_name_prefix="nbft-check") as pool:
-        reasons = pool.map(lambda i: check_file(path_of(paths[i])), positions, chunksize=1)
-        return {i: reason for i, reason in zip(positions, reasons, strict=True) if reason}
+        reasons = pool.map(lambda i: check_file(str(Path(root, items[i]))), positions)
+        bad = {i: reason for i, reason in zip(positions, reasons, strict=True) if reason}
+    return Checked(bad, len(positions))
 
 
 def check_file(path: str) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-import msgspec
 import numpy as np
 
 from nbfinetune.data.headers import check_files
@@ -71,7 +71,7 @@ class ImageIndex:
 
     def name(self, image: int) -> str:
         """What a message calls an image: its path, or its row."""
-        return self.path(image) if self.items else f"image {image}"
+        return printable(self.path(image)) if self.items else f"image {image}"
 
 
 def build_index(config: DataConfig, seed: int, run_folder: Path, on_skip: OnSkip) -> ImageIndex:
@@ -115,52 +115,43 @@ def load_index(path: Path) -> ImageIndex:
         If the file can't be read.
     """
     try:
-        record = msgspec.json.decode(path.read_bytes(), type=_Record)
-    except (OSError, msgspec.DecodeError) as error:
-        raise DataError(f"the index of the run, {path}, can't be read ({error})") from error
-    return ImageIndex(
-        record.classes,
-        np.array(record.labels, dtype=np.int64),
-        np.array(record.split, dtype=np.uint8),
-        record.items,
-        record.root,
-    )
+        record = json.loads(path.read_bytes())
+        return ImageIndex(
+            tuple(record["classes"]),
+            np.array(record["labels"], dtype=np.int64),
+            np.array(record["split"], dtype=np.uint8),
+            tuple(record["items"]),
+            record["root"],
+        )
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(f"the index of the run, {path}, can't be read ({error!r})") from error
 
 
 def save_index(index: ImageIndex, path: Path) -> None:
     """Write `index.json` whole or not at all."""
-    record = _Record(
-        classes=index.classes,
-        root=index.root,
-        items=index.items,
-        labels=index.labels.tolist(),
-        split=index.split.tolist(),
-    )
+    record = {
+        "format": 1,
+        "classes": index.classes,
+        "root": index.root,
+        "items": index.items,
+        "labels": index.labels.tolist(),
+        "split": index.split.tolist(),
+    }
     temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        file.write(msgspec.json.encode(record))
+    with temporary.open("w", encoding="ascii") as file:
+        # Not msgspec: it refuses the names of files that are not UTF-8, which disks do hold.
+        file.write(json.dumps(record))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
 
 
-class _Record(msgspec.Struct, forbid_unknown_fields=True):
-    classes: tuple[str, ...]
-    root: str
-    items: tuple[str, ...]
-    labels: list[int]
-    split: list[int]
-    format: int = 1
-
-
 def _without_bad(files: FileList, on_skip: OnSkip) -> FileList:
-    def path_of(item: str) -> str:
-        return str(Path(files.root, item))
-
-    bad = check_files(files.items, default_threads(), path_of)
-    for position, reason in bad.items():
-        on_skip(path_of(files.items[position]), reason)
-    check_share(len(bad), len(files.items), [files.items[i] for i in list(bad)[:3]])
+    bad, checked = check_files(files.root, files.items, default_threads())
+    names = [printable(str(Path(files.root, files.items[position]))) for position in bad]
+    for name, reason in zip(names, bad.values(), strict=True):
+        on_skip(name, reason)
+    check_share(names, checked)
     good = np.ones(len(files.items), dtype=bool)
     good[list(bad)] = False
     count = files.train_count
@@ -171,7 +162,7 @@ def _without_bad(files: FileList, on_skip: OnSkip) -> FileList:
     )
 
 
-def check_share(bad: int, of: int, first: list[str]) -> None:
+def check_share(bad: list[str], of: int) -> None:
     """Refuse to train where more than `MAX_BAD` of the images can't be read.
 
     Raises
@@ -179,11 +170,17 @@ def check_share(bad: int, of: int, first: list[str]) -> None:
     DataError
         With the count and the first names.
     """
-    if bad > MAX_BAD * of:
+    if len(bad) > MAX_BAD * of:
+        first = ", ".join(bad[:3]) + (", …" if len(bad) > 3 else "")
         raise DataError(
-            f"{bad} of {of} images can't be read ({', '.join(first)}, …): more than "
-            f"{MAX_BAD:.0%} is too many to train on; repair or remove them"
+            f"{len(bad)} of {of} images can't be read ({first}): more than {MAX_BAD:.0%} is too "
+            "many to train on; repair or remove them"
         )
+
+
+def printable(path: str) -> str:
+    """A path as it can be shown and stored: bytes of its name that are no UTF-8 are written out."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _split(listing: ArrayData | FileList, config: DataConfig, seed: int) -> ImageIndex:

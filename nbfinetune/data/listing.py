@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +52,7 @@ class ArrayData(NamedTuple):
     train_count: int | None = None
 
 
-Listing = TypeVar("Listing", bound=FileList | ArrayData)
-
-
-def without_unused_classes(listing: Listing) -> Listing:
+def without_unused_classes(listing: FileList | ArrayData) -> FileList | ArrayData:
     """The same images, with the classes that have none taken out and the others renumbered.
 
     Of ten digits a file may hold two, and EMNIST counts its letters from 1.

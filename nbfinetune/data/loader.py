@@ -87,8 +87,9 @@ class Loader:
         None: by the machine.
     on_skip : callable (path, reason)
         Told once, in the consumer's thread, of each image that can't be decoded.
-    depth : int
-        Batches in the making at most, the next one included.
+    depth : int, optional
+        Batches in the making at most, the next one included; by default 3, and more where
+        batches are so small that threads would idle.
     shard : (rank, size)
         This process takes its share of every batch; a shard's batch may be empty, so that all
         processes see the same number.
@@ -104,13 +105,15 @@ class Loader:
     batch_size: int
     threads: int | None
     on_skip: OnSkip
-    depth: int = 3
+    depth: int | None = None
     shard: tuple[int, int] = (0, 1)
     skipped: dict[int, str] = field(default_factory=dict, init=False)
     _threads: int = field(default=1, init=False)
+    _depth: int = field(default=1, init=False)
 
     def __post_init__(self) -> None:
         self._threads = self.threads or default_threads()
+        self._depth = self.depth or max(3, math.ceil(2 * self._threads / self.batch_size))
 
     def steps(self, *, drop_last: bool) -> int:
         """Batches of an epoch."""
@@ -147,7 +150,7 @@ class Loader:
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nbft-load")
         try:
             while True:
-                while len(ahead) < self.depth and (position := next(positions, None)) is not None:
+                while len(ahead) < self._depth and (position := next(positions, None)) is not None:
                     ahead.append(self._submit(pool, order, epoch, position))
                 if not ahead:
                     return
@@ -208,8 +211,7 @@ class Loader:
             if one.image not in self.skipped:
                 self.skipped[one.image] = one.reason
                 self.on_skip(self.images.name(one.image), one.reason)
-        first = [self.images.name(number) for number in list(self.skipped)[:3]]
-        check_share(len(self.skipped), len(self.ids), first)
+        check_share([self.images.name(number) for number in self.skipped], len(self.ids))
 
 
 class _Pending(NamedTuple):

@@ -40,13 +40,19 @@ def read_source(source: Source, run_folder: Path) -> ArrayData | FileList:
 def read_arrays(source: Arrays | Idx | Named, run_folder: Path) -> ArrayData | FileList:
     """Images of a source that is not a folder of photos (a named set may turn out to be one)."""
     if isinstance(source, Arrays):
-        return load_saved(run_folder / source.path, source.classes)
+        return load_saved(_inside(run_folder, source.path), source.classes)
     if isinstance(source, Idx):
         files = find_idx(Path(source.path))
         if files is None:
             raise DataError(f"{source.path} holds no train-images and train-labels IDX files")
         return _read_idx(files, None)
     return _read_named(source)
+
+
+def _inside(run_folder: Path, path: str) -> Path:
+    if ".." in Path(path).parts:
+        raise DataError(f"arrays in {path!r}: a path that leaves the run's folder is not read")
+    return run_folder / path
 
 
 def _list_layout(layout: Layout) -> FileList:

@@ -132,6 +132,10 @@ def _accept_record(source: Source) -> Accepted:
                 f"there is no data set {source.name!r}; closest: {close_names(source.name)}"
             )
         return _accept_named(name, source.root)
+    if Path(source.path).is_absolute():
+        from nbfinetune.data.arrays import load_saved
+
+        load_saved(Path(source.path), source.classes)
     return Accepted(source, _nothing, "arrays")
 
 

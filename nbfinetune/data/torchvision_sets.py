@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -43,21 +43,18 @@ def _open(name: str, loader: str, arguments: dict[str, Any], root: Path) -> Any:
     kind = getattr(torchvision.datasets, loader)
     if "loader" in signature(kind).parameters:
         arguments = {**arguments, "loader": os.fspath}
-    try:
+    with suppress(RuntimeError, FileNotFoundError):  # how torchvision says that files are absent
         return kind(str(root), **arguments, download=False)
-    except (RuntimeError, FileNotFoundError) as absent:
-        reason: Exception = absent
     try:
         root.mkdir(parents=True, exist_ok=True)
         with _impatient_sockets():
             return kind(str(root), **arguments, download=True)
-    except Exception as error:  # noqa: BLE001 - the download can fail in any layer below
-        reason = error
-    raise DataError(
-        f"data set {name!r} is neither in {root} nor can it be downloaded "
-        f"({type(reason).__name__}: {reason}); place the files there as "
-        f"torchvision.datasets.{loader} expects them, or pass root= with the folder that has them"
-    ) from reason
+    except Exception as error:  # a download can fail in any layer below
+        raise DataError(
+            f"data set {name!r} is neither in {root} nor can it be downloaded "
+            f"({type(error).__name__}: {error}); place the files there as torchvision.datasets."
+            f"{loader} expects them, or pass root= with the folder that has them"
+        ) from error
 
 
 @contextmanager

@@ -1,3 +1,5 @@
+"""Our pixels against torchvision's, and the draws that choose them."""
+
 from __future__ import annotations
 
 import subprocess

@@ -1,3 +1,5 @@
+"""Every kind of image file a folder may hold, written by Pillow and spoilt by hand."""
+
 from __future__ import annotations
 
 import io
@@ -221,8 +223,9 @@ def test_bytes_after_the_end_of_a_photo_do_not_make_it_bad(tmp_path):
 def test_only_a_sample_of_a_large_set_is_checked_first(tmp_path, monkeypatch):
     monkeypatch.setattr("nbfinetune.data.headers.MAX_CHECKED", 10)
     names = [str(tmp_path / f"{i}.jpg") for i in range(35)]
-    bad = check_files(names, threads=2)
+    bad, looked_at = check_files("", names, threads=2)
     assert sorted(bad) == list(range(0, 35, 4))
+    assert looked_at == 9
 
 
 def test_programs_are_never_started_for_a_file(tmp_path):
@@ -247,6 +250,8 @@ def test_arrays_and_images_are_taken_too():
     grey = np.array([[0, 90], [200, 255]], np.uint8)
     assert np.asarray(decode(grey))[..., 2].tolist() == grey.tolist()
     assert np.asarray(decode(grey[..., None]))[..., 2].tolist() == grey.tolist()
+    with pytest.raises(UnreadableImage, match="the ndarray"):
+        decode(np.zeros((2, 2, 5), np.uint8))
     given = halves("RGBA", (255, 0, 0, 255), (0, 0, 0, 0))
     assert decode(given).getpixel((30, 2)) == WHITE
     assert given.mode == "RGBA"

@@ -1,3 +1,5 @@
+"""IDX files, whole and broken."""
+
 from __future__ import annotations
 
 import gzip

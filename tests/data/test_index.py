@@ -1,6 +1,10 @@
+"""One list of a run's images: order, parts, bad files, resume."""
+
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +17,11 @@ from nbfinetune.data.index import build_index, load_index
 from nbfinetune.data.splits import LEFT_OUT, VAL
 from nbfinetune.errors import DataError
 from nbfinetune.records import Arrays, DataConfig, Folder, FolderPair, Idx, Named
+
+
+needs_any_bytes = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux takes any bytes for a file's name"
+)
 
 
 def never(path, reason):
@@ -256,3 +265,41 @@ def test_labels_of_ready_made_arrays_are_checked(labels, words, tmp_path):
     np.save(tmp_path / "labels.npy", np.array(labels))
     with pytest.raises(DataError, match=words):
         index_of(Arrays(path=str(tmp_path), classes=("a", "b")), tmp_path / "run")
+
+
+@needs_any_bytes
+def test_files_with_names_of_any_bytes_are_trained_on_and_shown(photos, tmp_path):
+    strange = os.fsencode(photos / "a") + b"/caf\xe9 <b>.jpg"
+    shutil.copy(photos / "a" / "000.jpg", strange)
+    (photos / "a" / "\u00e4\u732b.jpg").write_bytes((photos / "a" / "001.jpg").read_bytes())
+    (photos / "a" / "x.jpg").write_bytes(b"")
+    skipped = []
+    source = Folder(path=str(photos))
+    index_of(source, tmp_path / "run", lambda *args: skipped.append(args))
+    index = load_index(tmp_path / "run" / "index.json")
+    names = [index.name(i) for i in range(len(index))]
+    assert len(names) == 37
+    assert all(open_images(source, index, tmp_path).image(i).size for i in range(37))
+    assert [name for name in names if "caf" in name] == [str(photos / "a" / r"caf\udce9 <b>.jpg")]
+
+
+@needs_any_bytes
+def test_a_folder_whose_name_cannot_be_stored_is_refused(write_photos, tmp_path):
+    write_photos(tmp_path / "p", {"a": 1, "b": 1})
+    (tmp_path / "p" / "b").rename(os.fsdecode(os.fsencode(tmp_path / "p") + b"/b\xff"))
+    with pytest.raises(DataError, match=r"b\\udcff is not UTF-8"):
+        accept(tmp_path / "p")
+
+
+def test_arrays_outside_the_run_are_not_read(tmp_path):
+    with pytest.raises(DataError, match="leaves the run's folder"):
+        index_of(Arrays(path="../data", classes=("a", "b")), tmp_path / "run")
+
+
+def test_the_share_of_bad_files_is_that_of_those_looked_at(write_photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("nbfinetune.data.headers.MAX_CHECKED", 10)
+    photos = write_photos(tmp_path / "photos", {"a": 20, "b": 20})
+    for number in (0, 4):
+        (photos / "a" / f"{number:03}.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match="2 of 10 images"):
+        index_of(Folder(path=str(photos)), tmp_path / "run", lambda *_: None)

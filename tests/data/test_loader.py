@@ -1,3 +1,5 @@
+"""Batches: what is in them, in which order, again after a break, and without bad images."""
+
 from __future__ import annotations
 
 import threading

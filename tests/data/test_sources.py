@@ -1,3 +1,5 @@
+"""What a user passes becomes a record at once, or is refused in words."""
+
 from __future__ import annotations
 
 import gzip
@@ -187,7 +189,7 @@ def test_a_folder_that_cannot_be_trained_on_is_refused_by_name(make, words, tmp_
         ((np.full((4, 8, 8), -1.0), LABELS), "from -1 to -1"),
         ((np.full((4, 8, 8), 4095, np.uint16), LABELS), "16-bit"),
         ((np.full((4, 8, 8), "x"), LABELS), "of type <U1"),
-        (([np.zeros((2, 2)), np.zeros((3, 3))], [0, 1]), "differ in shape"),
+        (([np.zeros((2, 2)), np.zeros((3, 3))], [0, 1]), "all must be of one size"),
     ],
 )
 def test_what_is_no_data_is_refused_in_words(data, words):

@@ -1,3 +1,5 @@
+"""Stratified parts and folds, for any labels."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Named data sets, as files in the layout that torchvision expects."""
+
 from __future__ import annotations
 
 from pathlib import Path
