@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from nbfinetune.runner.cross_validation import cross_validate
     from nbfinetune.runner.fine_tune import fine_tune
     from nbfinetune.runner.run import Run, runs
+    from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
+    from nbfinetune.widgets.live_charts import LiveCharts
 
 __version__ = "0.1.0"
 
 # Where each name lives; an empty place is a module of this package itself.
 _HOME = {
     "FineTuneConfig": "nbfinetune.records",
+    "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
+    "LiveCharts": "nbfinetune.widgets.live_charts",
     "NbFinetuneError": "nbfinetune.errors",
     "Run": "nbfinetune.runner.run",
     "cross_validate": "nbfinetune.runner.cross_validation",
@@ -34,6 +38,8 @@ _HOME = {
 
 __all__ = [
     "FineTuneConfig",
+    "FineTuneWidget",
+    "LiveCharts",
     "NbFinetuneError",
     "Run",
     "__version__",

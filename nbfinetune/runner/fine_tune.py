@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from nbfinetune.data.sources import accept
+from nbfinetune.data.sources import Accepted, accept
+from nbfinetune.records import FineTuneConfig
 from nbfinetune.runner.launch import launch
 from nbfinetune.runner.run import Run
 from nbfinetune.runner.settings import configure, signature
@@ -43,7 +44,20 @@ def fine_tune(data: Any, *, wait: bool = False, root: str | None = None, **setti
         Before anything is spawned, with what to do about it.
     """
     accepted = accept(data, root=root)
-    config = configure(accepted.source, settings)
+    run = begin(accepted, configure(accepted.source, settings))
+    return run.wait() if wait else run
+
+
+def begin(accepted: Accepted, config: FineTuneConfig) -> Run:
+    """Make the folder of a run and start its worker.
+
+    Parameters
+    ----------
+    accepted : Accepted
+        The data that `config` names.
+    config : FineTuneConfig
+        Checked, as `configure` gives it.
+    """
     folder = new_run_folder(home(), config.model.name)
     try:
         accepted.place(folder)
@@ -52,8 +66,7 @@ def fine_tune(data: Any, *, wait: bool = False, root: str | None = None, **setti
         shutil.rmtree(folder, ignore_errors=True)
         raise
     launch(folder, devices=config.runner.devices)
-    run = Run.open(folder)
-    return run.wait() if wait else run
+    return Run.open(folder)
 
 
 fine_tune.__signature__ = signature()  # type: ignore[attr-defined]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import sysconfig
-import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from nbfinetune.errors import CommandRefused, RunError
 from nbfinetune.records import RunFailed
+from nbfinetune.runner import standby
+from nbfinetune.runner.spawning import spawn
 from nbfinetune.store import RunStore
 from nbfinetune.store.layout import worker_log
 
@@ -50,15 +48,28 @@ def launch(folder: Path, devices: int = 1, module: str = WORKER) -> int:
         if not store.reserve():
             raise CommandRefused(f"run {folder.name} is {store.status()}; it needs no new worker")
         try:
-            process = _spawn(_command(folder, devices, module), worker_log(folder))
+            pid = _start(folder, devices, module)
         except OSError as error:
             message = f"can't start a worker for run {folder.name}: {error}"
             name = type(error).__name__
             store.append([RunFailed(time=time.time(), error=name, message=message, details="")])
             raise RunError(message) from error
-        store.launched(process.pid)
-    # Someone has to collect the exit status, or a dead worker stays in the process table.
-    threading.Thread(target=process.wait, name=f"reaper of {folder.name}", daemon=True).start()
+        store.launched(pid)
+    return pid
+
+
+def _start(folder: Path, devices: int, module: str) -> int:
+    """Number of the worker's process: the standby's where there is one, else a new one's."""
+    log = worker_log(folder)
+    if devices == 1 and module == WORKER and (pid := standby.take(folder, log)) is not None:
+        return pid
+    with log.open("ab") as output:
+        process = spawn(
+            _command(folder, devices, module),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     return process.pid
 
 
@@ -69,35 +80,3 @@ def _command(folder: Path, devices: int, module: str) -> list[str]:
         else []
     )
     return [sys.executable, *launcher, "-m", module, str(folder)]
-
-
-def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(_search_path()),
-        # A worker that crashes in native code leaves its stack in the log.
-        "PYTHONFAULTHANDLER": "1",
-    }
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            **_detached(),
-        )
-
-
-def _detached() -> dict[str, Any]:
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-        return {"creationflags": flags}
-    return {"start_new_session": True}
-
-
-def _search_path() -> list[str]:
-    """Where the caller imports from, without the places that any Python looks at by itself."""
-    own = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    own.add(sysconfig.get_config_var("DESTSHARED"))
-    places = dict.fromkeys(str(Path(place).absolute()) for place in sys.path)
-    return [place for place in places if place not in own]

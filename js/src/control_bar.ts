@@ -1,0 +1,176 @@
+// The bar that starts, holds and ends a run, and says where it stands.
+
+import type { AnyModel, RenderProps } from "@anywidget/types";
+
+import { type Ask, asker, follow } from "./lib/asking";
+import { el, setAttribute, setText, show } from "./lib/dom";
+import { count, duration, figure, memory } from "./lib/wording";
+
+interface State {
+  buttons?: Record<string, boolean>;
+  missing?: string;
+  plan?: string;
+  offer?: string;
+  asked?: string;
+  applied?: string;
+  error?: string;
+  details?: string;
+}
+
+interface Bearings {
+  status: string;
+  phase: string;
+  step: number;
+  steps: number;
+  epoch: number;
+  epochs: number;
+  eta_s: number | null;
+  images_per_s: number | null;
+  memory_mb: number | null;
+  accuracy: number | null;
+  best_epoch: number | null;
+  device: string;
+  ending: string;
+}
+
+/** Figures of the status line: name, and its text where there is one. */
+const FIGURES: [string, (at: Bearings) => string][] = [
+  ["Epoch", (at) => (at.steps ? `${at.epoch} of ${at.epochs}` : "")],
+  ["Step", (at) => (at.steps ? `${count(at.step)} of ${count(at.steps)}` : "")],
+  ["Time left", (at) => (at.eta_s === null ? "" : duration(at.eta_s))],
+  ["Images/s", (at) => (at.images_per_s === null ? "" : figure(at.images_per_s))],
+  ["Best accuracy", (at) => (at.accuracy === null ? "" : `${(100 * at.accuracy).toFixed(1)} %`)],
+  ["Memory", (at) => (at.memory_mb === null ? "" : memory(at.memory_mb))],
+  ["Device", (at) => at.device],
+];
+
+function render({ model, el: root, signal: given }: RenderProps & { signal?: AbortSignal }) {
+  const ending = new AbortController();
+  new BarView(model, root, given ?? ending.signal);
+  return () => ending.abort();
+}
+
+class BarView {
+  private readonly ask: Ask;
+  private readonly buttons: Record<string, HTMLButtonElement>;
+  private readonly word = el("span", { class: "nbft-word" });
+  private readonly phase = el("span", { class: "nbft-phase" });
+  private readonly figures = FIGURES.map(([name]) => figureView(name));
+  private readonly bar = el("progress", { class: "nbft-progress", "aria-label": "Progress", max: "1" });
+  private readonly reply = el("span", { class: "nbft-reply", "aria-live": "polite" });
+  private readonly plan = el("p", { class: "nbft-plan" });
+  private readonly offer = el("div", { class: "nbft-offer" });
+  private readonly failure = new Failure();
+
+  constructor(private readonly model: AnyModel, root: HTMLElement, signal: AbortSignal) {
+    this.ask = asker(model, signal);
+    this.buttons = {
+      start: this.button("start", "Start", "nbft-primary"),
+      pause: this.button("pause", "Pause"),
+      resume: this.button("resume", "Resume"),
+      stop: this.button("stop", "Stop"),
+    };
+    this.lay(root);
+    follow(model, signal, ["state"], () => this.drawState());
+    follow(model, signal, ["bearings"], () => this.drawBearings());
+  }
+
+  private lay(root: HTMLElement): void {
+    const buttons = el("div", { class: "nbft-row", role: "group", "aria-label": "Run" }, ...Object.values(this.buttons));
+    // The figures change several times a second: only the word is read out.
+    const figures = el("div", { class: "nbft-figures", "aria-live": "off" }, ...this.figures.map(({ box }) => box));
+    const status = el("div", { class: "nbft-status", role: "status" }, this.word, this.phase, figures);
+    const top = el("div", { class: "nbft-bar-top" }, buttons, status);
+    const lines = el("div", { class: "nbft-lines" }, this.plan, this.reply);
+    root.append(el("div", { class: "nbft-bar" }, top, this.bar, lines, this.offer, this.failure.element));
+  }
+
+  private button(name: string, label: string, kind = ""): HTMLButtonElement {
+    const icon = el("span", { class: `nbft-icon nbft-icon-${name}`, "aria-hidden": "true" });
+    const button = el("button", { class: `nbft-button ${kind}`, type: "button" }, icon, label);
+    button.addEventListener("click", () => void this.press(name));
+    return button;
+  }
+
+  private async press(name: string): Promise<void> {
+    if (this.buttons[name]?.getAttribute("aria-disabled") === "true") {
+      this.say((this.model.get("state") as State).missing ?? "");
+      return;
+    }
+    this.say(await this.ask(name));
+  }
+
+  private say(error: string): void {
+    if (!error) return;
+    setText(this.reply, error);
+    this.reply.classList.add("nbft-refused");
+  }
+
+  private drawState(): void {
+    const state = this.model.get("state") as State;
+    for (const [name, button] of Object.entries(this.buttons)) {
+      const able = state.buttons?.[name] ?? false;
+      // Start stays within reach of the keyboard, since it says what is missing.
+      const missing = name === "start" && Boolean(state.missing) && able;
+      setAttribute(button, "disabled", !able);
+      setAttribute(button, "aria-disabled", missing ? "true" : undefined);
+      setAttribute(button, "title", missing ? state.missing : undefined);
+    }
+    const held = state.buttons?.["resume"] ?? false;
+    show(this.buttons["resume"]!, held);
+    show(this.buttons["pause"]!, !held);
+    this.reply.classList.remove("nbft-refused");
+    setText(this.reply, state.asked || state.applied || "");
+    this.reply.classList.toggle("nbft-asked", Boolean(state.asked));
+    show(this.plan, Boolean(state.plan), state.plan ?? "");
+    this.drawOffer(state.offer ?? "");
+    this.failure.draw(state.error ?? "", state.details ?? "");
+  }
+
+  private drawOffer(offer: string): void {
+    show(this.offer, Boolean(offer));
+    if (!offer || this.offer.textContent?.startsWith(offer)) return;
+    const button = el("button", { class: "nbft-button", type: "button" }, "Show that run");
+    button.addEventListener("click", () => void this.press("attach"));
+    this.offer.replaceChildren(el("span", {}, offer), button);
+  }
+
+  private drawBearings(): void {
+    const at = this.model.get("bearings") as Bearings;
+    setText(this.word, at.status);
+    setAttribute(this.word, "data-status", at.status);
+    show(this.phase, Boolean(at.phase || at.ending), at.phase || at.ending);
+    FIGURES.forEach(([, text], index) => {
+      const { box, value } = this.figures[index]!;
+      show(box, Boolean(text(at)));
+      setText(value, text(at));
+    });
+    const live = ["starting", "running", "paused"].includes(at.status);
+    setAttribute(this.bar, "data-status", at.status);
+    if (live && !at.steps) setAttribute(this.bar, "value", undefined);
+    else setAttribute(this.bar, "value", String(at.steps ? at.step / at.steps : 0));
+    this.bar.style.visibility = live || at.steps ? "visible" : "hidden";
+  }
+}
+
+class Failure {
+  private readonly sentence = el("p", {});
+  private readonly details = el("pre", { tabindex: "0", "aria-label": "Traceback" });
+  private readonly fold = el("details", {}, el("summary", {}, "Details"), this.details);
+  readonly element = el("div", { class: "nbft-failure", role: "alert" }, this.sentence, this.fold);
+
+  draw(error: string, details: string): void {
+    show(this.element, Boolean(error));
+    setText(this.sentence, error);
+    show(this.fold, Boolean(details));
+    setText(this.details, details);
+  }
+}
+
+function figureView(name: string): { box: HTMLElement; value: HTMLElement } {
+  const value = el("span", { class: "nbft-value" });
+  const kind = name.toLowerCase().replace(/\W+/g, "-");
+  return { box: el("span", { class: `nbft-figure nbft-figure-${kind}` }, el("span", { class: "nbft-name" }, name), value), value };
+}
+
+export default { render };

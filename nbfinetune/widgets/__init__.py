@@ -1,0 +1,30 @@
+"""What a person sees in a notebook; each widget is imported when it is first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
+    from nbfinetune.widgets.live_charts import LiveCharts
+
+# Where each widget lives.
+_HOME = {
+    "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
+    "LiveCharts": "nbfinetune.widgets.live_charts",
+}
+
+__all__ = ["FineTuneWidget", "LiveCharts"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'nbfinetune.widgets' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,123 @@
+"""Where a run stands, in the figures of the status line; costs the same however long the run is."""
+
+from __future__ import annotations
+
+import time
+
+from msgspec import Struct
+
+from nbfinetune.records import (
+    LIVE,
+    EpochDone,
+    PhaseStarted,
+    RunFailed,
+    RunFinished,
+    RunRestored,
+    RunResumed,
+    RunStarted,
+    Status,
+    StepDone,
+)
+from nbfinetune.store import RunStore
+
+
+class Bearings(Struct, frozen=True, kw_only=True):
+    """Where a run stands.
+
+    Parameters
+    ----------
+    status : Status
+        The word on record.
+    run : str
+        The run's id.
+    phase : str
+        What the worker is busy with before the first step; empty after it.
+    step, steps, epoch, epochs : int
+        Done and planned; `epoch` is the one in hand, from 1.
+    eta_s : float, optional
+        Seconds that are left at the pace so far.
+    images_per_s, memory_mb, loss, accuracy : float, optional
+        Newest figures; `accuracy` is the best epoch's.
+    device : str
+        In words, with its precision.
+    best_epoch : int, optional
+    ending : str
+        Why a finished run ended; empty where it did all epochs.
+    error, details : str
+        The worker's sentence and traceback.
+    """
+
+    status: Status
+    run: str
+    phase: str = ""
+    step: int = 0
+    steps: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    eta_s: float | None = None
+    images_per_s: float | None = None
+    memory_mb: float | None = None
+    loss: float | None = None
+    accuracy: float | None = None
+    best_epoch: int | None = None
+    device: str = ""
+    ending: str = ""
+    error: str = ""
+    details: str = ""
+
+
+_ENDINGS = {"early_stopping": "stopped early", "time_budget": "time budget used up"}
+
+
+def bearings(store: RunStore) -> Bearings:
+    """Where the run of a store stands now."""
+    status = store.status()
+    started, phase = store.last(RunStarted), store.last(PhaseStarted)
+    failed = store.last(RunFailed) if status == "failed" else None
+    told = {
+        "status": status,
+        "run": store.path.name,
+        "epochs": store.config.training.epochs,
+        "error": failed.message if failed else "",
+        "details": failed.details if failed else "",
+    }
+    if started is None:
+        return Bearings(**told, phase=phase.phase if phase and status in LIVE else "")
+    finished = store.last(RunFinished) if status == "finished" else None
+    return Bearings(
+        **told,
+        **_progress(store, started, status),
+        phase=phase.phase if phase and phase.seq > started.seq and status in LIVE else "",
+        device=f"{started.device_name} · {started.precision}",
+        ending=_ENDINGS.get(finished.reason, "") if finished else "",
+    )
+
+
+def _progress(store: RunStore, started: RunStarted, status: Status) -> dict[str, object]:
+    step, epoch = store.last(StepDone), store.last(EpochDone)
+    best = max(store.epochs(), key=lambda done: (done.best, done.epoch), default=None)
+    done, steps = (step.step if step else 0), started.epochs * started.steps_per_epoch
+    return {
+        "step": done,
+        "steps": steps,
+        "epoch": min(done // started.steps_per_epoch + 1, started.epochs),
+        "eta_s": _eta(store, started, step, steps) if status == "running" else None,
+        "images_per_s": step.images_per_s if step else None,
+        "memory_mb": step.memory_mb if step else None,
+        "loss": step.loss if step else None,
+        "accuracy": best.accuracy if best and epoch else None,
+        "best_epoch": best.epoch if best and best.best else None,
+    }
+
+
+def _eta(store: RunStore, started: RunStarted, step: StepDone | None, steps: int) -> float | None:
+    """Steps that are left times the seconds a step has taken since the run last began or went on."""
+    if step is None:
+        return None
+    marks = [started, store.last(RunResumed), store.last(RunRestored)]
+    mark = max((m for m in marks if m), key=lambda event: event.seq)
+    taken = step.step - mark.step
+    if taken < 2 or step.time <= mark.time:
+        return None
+    pace = (step.time - mark.time) / taken
+    return max(0.0, (steps - step.step) * pace - (time.time() - step.time))

@@ -1,0 +1,254 @@
+"""The settings of the next run as a person types them: each looked at alone, refused in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import asdict, fields
+
+from nbfinetune.data.sources import Accepted, accept
+from nbfinetune.errors import ConfigError, NbFinetuneError
+from nbfinetune.records import Arrays, FineTuneConfig, Folder, FolderPair, Idx, Named, Schedule
+from nbfinetune.runner.settings import SECTIONS, SHORT, configure
+from nbfinetune.schedules import default_lr, named
+from nbfinetune.widgets.fields import CURVE, FIELDS, Field
+
+NOWHERE = Folder(path="")
+"""Stands for the data that nobody has named yet, so that the other settings can be looked at."""
+
+
+class Draft:
+    """What the next run would be.
+
+    Parameters
+    ----------
+    data
+        As `fine_tune` takes it, or None where it is still to be named.
+    settings : mapping
+        Keywords of `fine_tune`.
+    root : str, optional
+        Where a named data set lies or is downloaded to.
+
+    Attributes
+    ----------
+    accepted : Accepted or None
+        The data, once there is some.
+    config : FineTuneConfig
+        What all accepted settings make; its source is `NOWHERE` while there is no data.
+    errors : dict of str to str
+        What is wrong with what was typed last, by setting.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `fine_tune` raises them.
+    """
+
+    def __init__(self, data: Any, settings: Mapping[str, Any], root: str | None = None) -> None:
+        self._root = root
+        self.accepted: Accepted | None = None if data is None else accept(data, root=root)
+        self.config = configure(self._source(), settings)
+        self.errors: dict[str, str] = {}
+        self._typed: dict[str, str] = {}
+        self._values = flat(self.config)
+        self._own_rate = settings.get("lr") is not None or isinstance(
+            settings.get("schedule"), Schedule
+        )
+
+    @classmethod
+    def of(cls, config: FineTuneConfig, folder: Path) -> Draft:
+        """Draft of a run like the one that lies in `folder`."""
+        source = config.data.source
+        if isinstance(source, Arrays) and not Path(source.path).is_absolute():
+            source = Arrays(path=str(folder / source.path), classes=source.classes)
+        draft = cls(None, {})
+        # Taken as it is: the run must be shown even where its images have moved since.
+        draft.accepted = Accepted(source, lambda _: None, config.model.name)
+        draft._values = flat(config)
+        draft._own_rate = True
+        draft.config = draft._configured(draft._values)
+        return draft
+
+    def set(self, name: str, raw: Any) -> str:
+        """Take one setting as typed.
+
+        Returns
+        -------
+        str
+            What is wrong with it; empty where it was taken.
+        """
+        if name not in FIELDS:
+            return f"there is no setting {name!r}"
+        try:
+            if name == "data":
+                self._take_data(str(raw).strip())
+            else:
+                self._take(name, read(FIELDS[name], raw))
+        except NbFinetuneError as error:
+            self._typed[name] = str(raw)
+            self.errors[name] = in_words(str(error))
+            return self.errors[name]
+        self._typed.pop(name, None)
+        self.errors.pop(name, None)
+        return ""
+
+    def refuse(self, name: str, sentence: str) -> None:
+        """Say of a setting what only the worker's side could find out."""
+        self.errors[name] = sentence
+
+    def missing(self) -> str:
+        """What a run still needs before it can start; empty where nothing does."""
+        if self.errors:
+            first = next(iter(self.errors))
+            return f"{FIELDS[first].label}: {self.errors[first]}"
+        if self.accepted is None:
+            return "name a folder of images or a data set first"
+        return ""
+
+    def shown(self) -> dict[str, str | bool]:
+        """Every setting as its control shows it; what was refused stands as it was typed."""
+        values = {name: written(self._values.get(name)) for name in FIELDS}
+        values["data"] = place_of(self.accepted.source) if self.accepted else ""
+        return {**values, **self._typed}
+
+    def hidden(self) -> list[str]:
+        """Settings that the chosen curve does not have."""
+        kind = self._values["schedule"]
+        return [name for name, field in FIELDS.items() if field.curves and kind not in field.curves]
+
+    def _source(self) -> Any:
+        return self.accepted.source if self.accepted else NOWHERE
+
+    def _take_data(self, text: str) -> None:
+        if not text:
+            raise ConfigError("a folder or the name of a data set is needed")
+        accepted = accept(text, root=self._root)
+        before, self.accepted = self.accepted, accepted
+        try:
+            self.config = self._configured(self._values)
+        except NbFinetuneError:
+            self.accepted = before
+            raise
+
+    def _take(self, name: str, value: Any) -> None:
+        values = {**self._values, name: value}
+        if name == "schedule":
+            values = {key: kept for key, kept in values.items() if key not in CURVE}
+            values |= {"schedule": value, "lr": self._values["lr"]}
+            if "one_cycle" not in (value, self._values["schedule"]):
+                values["warmup"] = self._values["warmup"]
+        if name == "optimizer" and not self._own_rate:
+            values["lr"] = default_lr(str(value))
+        self.config = self._configured(values)
+        self._values = flat(self.config)
+        self._own_rate = self._own_rate or name == "lr"
+
+    def _configured(self, values: Mapping[str, Any]) -> FineTuneConfig:
+        curve = {name: values[name] for name in CURVE[1:] if name in values}
+        rest = {name: value for name, value in values.items() if name not in CURVE}
+        schedule = named(values["schedule"], **curve)
+        return configure(self._source(), {**rest, "schedule": schedule})
+
+
+def flat(config: FineTuneConfig) -> dict[str, Any]:
+    """Every setting of a config under its keyword; the curve's values as far as a page shows them.
+
+    `Draft` reads a curve's other values (`warmup_start`, …) as the curve's defaults.
+    """
+    values: dict[str, Any] = {"seed": config.seed}
+    for section, record in SECTIONS.items():
+        for field in fields(record):
+            if field.name != "source":
+                key = section if field.name == SHORT.get(section) else field.name
+                values[key] = getattr(getattr(config, section), field.name)
+    curve = asdict(config.schedule)
+    values["schedule"] = type(config.schedule).__struct_config__.tag
+    return values | {name: value for name, value in curve.items() if name in CURVE}
+
+
+def read(field: Field, raw: Any) -> Any:
+    """Value of what was typed into a control.
+
+    Raises
+    ------
+    ConfigError
+        If it can't be read as what the field takes.
+    """
+    if field.kind == "flag":
+        if not isinstance(raw, bool):
+            raise ConfigError(f"{raw!r} is neither on nor off")
+        return raw
+    text = str(raw).strip()
+    if not text:
+        if field.empty:
+            return None
+        raise ConfigError(f"{field.label.lower()} is needed")
+    if field.kind == "integer":
+        return _whole(text)
+    if field.kind in ("number", "slider"):
+        return _number(text)
+    if field.name == "milestones":
+        return tuple(_number(part) for part in text.replace(";", ",").split(",") if part.strip())
+    if field.name == "freeze" and text.isdigit():
+        return int(text)
+    if field.name == "checkpoint" and not Path(text).expanduser().is_file():
+        raise ConfigError(f"there is no file {text!r}")
+    return text
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text.replace("_", ""))
+    except ValueError:
+        raise ConfigError(f"{text!r} is not a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.strip())
+    except ValueError:
+        raise ConfigError(f"{text.strip()!r} is not a number; write it like 0.001 or 1e-3") from None
+
+
+def written(value: Any) -> str | bool:
+    """A setting's value as a person would type it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, tuple):
+        return ", ".join(str(written(item)) for item in value)
+    return str(value)
+
+
+def place_of(source: Any) -> str:
+    """Where a source lies, as its control shows it."""
+    if isinstance(source, Named):
+        return source.name
+    if isinstance(source, FolderPair):
+        return source.train
+    if isinstance(source, (Folder, Idx)):
+        return source.path
+    return "arrays of this notebook"
+
+
+_LIMIT = re.compile(
+    r"^(?:[\w ]*: )?[\w.]+ is (?P<value>.+?): expected `\w+` (?P<sign>[<>]=?) (?P<limit>\S+)$"
+)
+_CHOICE = re.compile(r"^(?:[\w ]*: )?[\w.]+ is (?P<value>'.*?'): ")
+_SIGNS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
+
+
+def in_words(message: str) -> str:
+    """A refusal without the record's own vocabulary: its place on the page says which it is."""
+    if limit := _LIMIT.match(message):
+        value, bound = limit["value"].removesuffix(".0"), limit["limit"].removesuffix(".0")
+        return f"{value} is out of range: it must be {_SIGNS[limit['sign']]} {bound}"
+    if choice := _CHOICE.match(message):
+        return f"{choice['value']} is not among the choices"
+    return message

@@ -1,0 +1,350 @@
+"""`FineTuneWidget`: data, model, settings, controls and live charts on one surface."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from nbfinetune.data.named import named_datasets
+from nbfinetune.errors import CommandRefused, ConfigError, NbFinetuneError
+from nbfinetune.records import LIVE, RESUMABLE, FineTuneConfig, Status
+from nbfinetune.runner import standby
+from nbfinetune.runner.endings import interruption
+from nbfinetune.runner.fine_tune import begin
+from nbfinetune.runner.run import Run
+from nbfinetune.store import RunStore
+from nbfinetune.widgets import plan
+from nbfinetune.widgets.bearings import Bearings, bearings
+from nbfinetune.widgets.control_bar import ControlBar
+from nbfinetune.widgets.draft import Draft
+from nbfinetune.widgets.fields import (
+    CURVE,
+    MODEL,
+    OPTIMIZER_LIVE,
+    SCHEDULE,
+    TRAINING,
+    Panel,
+    data_panel,
+)
+from nbfinetune.widgets.follower import Follower
+from nbfinetune.widgets.history import Update
+from nbfinetune.widgets.looker import Looker, Outlook
+from nbfinetune.widgets.panel import Act, answer_beside_cells
+from nbfinetune.widgets.settings_form import SettingsForm
+from nbfinetune.widgets.steering import Steering
+from nbfinetune.widgets.surface import Surface
+
+
+class FineTuneWidget(Surface):
+    """A working surface: settings, Start, Pause, Stop, and charts that move while it trains.
+
+    Training happens in a process of its own; the notebook stays free.
+
+    Parameters
+    ----------
+    data : optional
+        As `fine_tune` takes it; may be named on the surface instead.
+    run : Run, optional
+        Show this run, live or over, instead of waiting for Start.
+    root : str, optional
+        Where a named data set lies or is downloaded to.
+    **settings
+        Keywords of `fine_tune`, shown on the surface.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `fine_tune` raises them.
+    """
+
+    def __init__(
+        self, data: Any = None, *, run: Run | None = None, root: str | None = None, **settings: Any
+    ) -> None:
+        reuse = run is not None and data is None and not settings
+        self._draft = Draft.of(run.config, run.path) if reuse else Draft(data, settings, root)
+        self._guard = threading.RLock()
+        self._run: Run | None = None
+        self._status: Status | None = None
+        self._outlook: Outlook | None = None
+        self._notes: dict[str, str] = {}
+        self._troubled: tuple[str, str] = ("", "")
+        self._thawed = False
+        self._steering = Steering(self._redraw)
+        self._bar = ControlBar(self._press, self._guard)
+        panels = (data_panel(named_datasets()), MODEL, SCHEDULE, TRAINING)
+        self._forms = {
+            panel.slot: SettingsForm(panel, self._turn, self._guard) for panel in panels
+        }
+        super().__init__({"bar": self._bar, **self._forms, "charts": _waiting(self._turn)})
+        self._redraw()
+        self._looker = Looker(self._foresee)
+        if run is not None:
+            self.attach(run)
+        else:
+            self._look_ahead()
+
+    @property
+    def run(self) -> Run | None:
+        """The run on the surface; None before the first Start."""
+        return self._run
+
+    @property
+    def config(self) -> FineTuneConfig:
+        """What the next run would be started with."""
+        return self._draft.config
+
+    def start(self) -> Run:
+        """Begin a run with the settings on the surface.
+
+        Raises
+        ------
+        ConfigError
+            If something is missing, or was refused where it was typed.
+        CommandRefused
+            If the run on the surface is still training.
+        """
+        with self._guard:
+            if self._run is not None and self._run.status in LIVE:
+                raise CommandRefused(f"run {self._run.id} is {self._run.status}; stop() it first")
+            if missing := self._draft.missing():
+                raise ConfigError(missing)
+            accepted, config = self._draft.accepted, self._draft.config
+        assert accepted is not None  # noqa: S101 - or it would be missing
+        run = begin(accepted, config)
+        self.attach(run)
+        return run
+
+    def pause(self) -> None:
+        """Hold the run after the step in hand."""
+        self._present().pause()
+
+    def resume(self) -> None:
+        """Go on with a run that holds, was stopped, failed, or was interrupted."""
+        self._present().resume()
+
+    def stop(self) -> None:
+        """End the run with a usable model."""
+        self._present().stop()
+
+    def attach(self, run: Run) -> None:
+        """Show a run, live or over, with its whole history."""
+        from nbfinetune.widgets.live_charts import LiveCharts
+
+        if self._run is not None:
+            Follower.of(self._run.path).unsubscribe(self._hear)
+        charts = LiveCharts(run)
+        answer_beside_cells(charts)
+        with self._guard:
+            self._run, self._status, self._notes, self._thawed = run, None, {}, False
+            self.place("charts", charts)
+        self._take_bearings()
+        # Never under the guard: the follower tells us under a lock of its own.
+        self._follower = Follower.of(run.path)
+        self._follower.subscribe(self._hear)
+
+    def close(self) -> None:
+        """Let go of the run, which trains on, and of the page."""
+        if self._run is not None:
+            self._follower.unsubscribe(self._hear)
+        super().close()
+
+    # What the page asks.
+
+    def _press(self, name: str, _: Any) -> str:
+        asks = {
+            "start": ("start requested", self._start),
+            "pause": ("pause requested", partial(self._steer, "pause", "paused")),
+            "resume": ("resume requested", partial(self._steer, "resume", "resumed")),
+            "stop": ("stop requested", partial(self._steer, "stop", "stopped")),
+            "attach": ("opening the run", self._show_offered),
+        }
+        if name not in asks:
+            return f"there is no button {name!r}"
+        if name == "start" and (missing := self._draft.missing()):
+            return missing
+        if name not in ("start", "attach"):
+            self._present()
+        asked, do = asks[name]
+        self._steering.ask(asked, do)
+        return ""
+
+    def _turn(self, name: str, value: Any) -> str:
+        if name == "apply_schedule":
+            return self._change("schedule", partial(self._set_schedule))
+        if name == "unfreeze":
+            return self._change("freeze", partial(self._unfreeze))
+        error = self._draft.set(name, value)
+        self._notes.pop(name, None)
+        self._redraw()
+        if not error and self._is_live() and name in OPTIMIZER_LIVE:
+            values = {name: getattr(self._draft.config.optimizer, name)}
+            self._change(name, partial(self._set_optimizer, values))
+        if not error and not self._is_live():
+            self._look_ahead()
+        return error
+
+    def _change(self, name: str, do: Any) -> str:
+        """Ask a live run for a change; what becomes of it stands beside the setting."""
+        self._present()
+        self._notes[name] = "requested …"
+        self._redraw()
+
+        def noted() -> None:
+            try:
+                self._notes[name] = do()
+            except NbFinetuneError as error:
+                self._notes[name] = f"refused: {error}"
+            self._redraw()
+
+        threading.Thread(target=noted, name=f"change {name}", daemon=True).start()
+        return ""
+
+    def _start(self) -> str:
+        return f"started {self.start().id}"
+
+    def _steer(self, do: str, done: str) -> str:
+        answer = getattr(self._present(), do)()
+        return f"{done} at step {answer.step:,}" if answer else f"{done} with a new worker"
+
+    def _show_offered(self) -> str:
+        if self._outlook is None or self._outlook.live is None:
+            return "that run is not there any more"
+        self.attach(self._outlook.live)
+        return f"shows {self._outlook.live.id}"
+
+    def _set_schedule(self) -> str:
+        answer = self._present().set_schedule(self._draft.config.schedule)
+        return f"in force from step {answer.step:,}"
+
+    def _set_optimizer(self, values: dict[str, float]) -> str:
+        return f"in force from step {self._present().set_optimizer(**values).step:,}"
+
+    def _unfreeze(self) -> str:
+        answer = self._present().unfreeze()
+        self._thawed = True
+        return f"all layers train from step {answer.step:,}"
+
+    def _present(self) -> Run:
+        if self._run is None:
+            raise CommandRefused("there is no run yet; press Start or call start()")
+        return self._run
+
+    # What is new.
+
+    def _hear(self, _: Update) -> None:
+        self._take_bearings()
+
+    def _take_bearings(self) -> None:
+        run = self._present()
+        with RunStore.open(run.path) as store:
+            now = bearings(store)
+            if now.status == "interrupted" and self._status != "interrupted":
+                self._troubled = (str(interruption(store)), "")
+        if now.status not in ("interrupted", "failed"):
+            self._troubled = ("", "")
+        elif now.error:
+            self._troubled = (now.error, now.details)
+        changed, self._status = self._status != now.status, now.status
+        self._bar.bearings = msgspec.to_builtins(now)
+        if changed:
+            self._redraw()
+            if now.status not in LIVE:
+                standby.prepare()
+
+    def _look_ahead(self) -> None:
+        if self._draft.accepted is not None and not self._draft.errors:
+            self._looker.look(self._draft.config)
+        else:
+            standby.prepare()
+
+    def _foresee(self, outlook: Outlook) -> None:
+        self._outlook = outlook
+        for name in ("model", "data"):
+            if trouble := outlook.facts.get(f"{name}_error"):
+                self._draft.refuse(name, trouble)
+        self._redraw()
+
+    # What is drawn.
+
+    def _is_live(self) -> bool:
+        return self._status in LIVE
+
+    def _redraw(self) -> None:
+        with self._guard:
+            if self._run is None:
+                self._bar.bearings = msgspec.to_builtins(Bearings(status="ready", run=""))
+            self._bar.state = self._bar_state()
+            shown, hidden = self._draft.shown(), self._draft.hidden()
+            for form in self._forms.values():
+                names = [field["name"] for field in form.fields]
+                form.state = {
+                    "values": {name: shown[name] for name in names},
+                    "errors": _only(self._draft.errors, names),
+                    "notes": _only(self._notes, names),
+                    "hidden": [name for name in hidden if name in names],
+                    "live": self._is_live(),
+                    "buttons": self._buttons(names),
+                }
+
+    def _bar_state(self) -> dict[str, Any]:
+        word, status, live = self._steering.word, self._status, self._is_live()
+        trouble, details = self._troubled
+        return {
+            "buttons": {
+                "start": not live,
+                "pause": status == "running",
+                "resume": status == "paused" or status in RESUMABLE,
+                "stop": live,
+            },
+            "missing": self._draft.missing(),
+            "plan": self._line(),
+            "offer": self._offer(),
+            "asked": word.asked and f"{word.asked} …",
+            "applied": word.applied,
+            "error": word.refused or trouble,
+            "details": word.details or (details if not word.refused else ""),
+        }
+
+    def _line(self) -> str:
+        if self._run is not None and self._is_live():
+            return f"{self._run.id}"
+        if missing := self._draft.missing():
+            return f"Start needs: {missing}"
+        known = self._outlook if self._outlook and self._outlook.config == self.config else None
+        hint = self._draft.accepted.hint if self._draft.accepted else ""
+        facts, seconds = (known.facts, known.epoch_s) if known else ({}, None)
+        return "Start: " + plan.sentence(self.config, hint, facts, seconds)
+
+    def _offer(self) -> str:
+        live = self._outlook.live if self._outlook else None
+        if live is None or self._run is not None:
+            return ""
+        return f"A run of this data is training: {live.id}."
+
+    def _buttons(self, names: list[str]) -> list[dict[str, Any]]:
+        if not self._is_live() or self._run is None:
+            return []
+        if CURVE[0] in names:
+            told = "Follow this curve from the next step on"
+            return [_button("apply_schedule", "Apply to this run", told)]
+        frozen = self._run.config.model.freeze != "none" or self._run.config.model.freeze_epochs
+        if "freeze" in names and frozen and not self._thawed:
+            return [_button("unfreeze", "Unfreeze now", "Train every layer from the next step on")]
+        return []
+
+
+def _waiting(act: Act) -> SettingsForm:
+    """What lies in the place of the charts before there is a run."""
+    told = "Loss, metrics, learning rate and throughput are drawn here as soon as a run begins."
+    return SettingsForm(Panel("charts", "Charts", "Charts", ()), act, state={"note": told})
+
+
+def _button(name: str, label: str, told: str) -> dict[str, Any]:
+    return {"name": name, "label": label, "help": told, "enabled": True}
+
+
+def _only(values: dict[str, str], names: list[str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if name in names}

@@ -1,0 +1,84 @@
+"""Finds out what a run would be, on a thread of its own: the newest question is answered last."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from nbfinetune.records import FineTuneConfig
+from nbfinetune.runner import standby
+from nbfinetune.runner.run import Run
+from nbfinetune.widgets.plan import epoch_seconds, live_run_of
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is known of a run that has not begun.
+
+    Parameters
+    ----------
+    config : FineTuneConfig
+        The run in question.
+    facts : dict
+        Of `nbfinetune.runner.standing_by.describe`.
+    epoch_s : float, optional
+        Seconds an epoch took in an earlier run like it.
+    live : Run, optional
+        A run of the same data that trains now.
+    """
+
+    config: FineTuneConfig
+    facts: dict[str, Any] = field(default_factory=dict)
+    epoch_s: float | None = None
+    live: Run | None = None
+
+
+Tell: TypeAlias = Callable[[Outlook], None]
+
+
+class Looker:
+    """Asks the standby worker and the runs on record.
+
+    Parameters
+    ----------
+    tell : bound method (Outlook)
+        Called from another thread, first with what the disk knows, then with all; held weakly.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = weakref.WeakMethod(tell)
+        self._wanted: FineTuneConfig | None = None
+        self._guard = threading.Lock()
+        self._busy = False
+
+    def look(self, config: FineTuneConfig) -> None:
+        """Find out about `config`; whatever was asked before need not be answered any more."""
+        with self._guard:
+            self._wanted = config
+            if self._busy:
+                return
+            self._busy = True
+        threading.Thread(target=self._work, name="look ahead", daemon=True).start()
+
+    def _work(self) -> None:
+        while (config := self._next()) is not None:
+            seconds, live = epoch_seconds(config), live_run_of(config.data.source)
+            self._say(Outlook(config, {}, seconds, live))
+            # While a run trains, the second core is its own.
+            if live is None:
+                facts = standby.prepare().describe(config)
+                self._say(Outlook(config, facts, seconds, live))
+
+    def _next(self) -> FineTuneConfig | None:
+        with self._guard:
+            config, self._wanted = self._wanted, None
+            self._busy = config is not None
+        return config
+
+    def _say(self, outlook: Outlook) -> None:
+        tell = self._tell()
+        if tell is not None and (self._wanted is None or self._wanted == outlook.config):
+            tell(outlook)

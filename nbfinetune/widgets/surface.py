@@ -1,0 +1,66 @@
+"""Where the panels lie: named slots in a grid, so that a widget can take over another's place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+
+AREAS = {
+    "left": ("data",),
+    "middle": ("model", "schedule", "training", "pruning"),
+}
+"""Slots that share a column, from top to bottom; `bar` and `charts` have places of their own."""
+
+
+class Surface(ipywidgets.Box):  # type: ignore[misc]
+    """A grid of panels that keeps its shape at any width; see `js/src/lib/surface.css`.
+
+    Parameters
+    ----------
+    slots : dict of str to Widget
+        What lies where: `bar`, `charts`, and any of `AREAS`.
+    """
+
+    def __init__(self, slots: dict[str, Any]) -> None:
+        self._slots = slots
+        # One layout for all: each of its own would be one more message before the first paint.
+        self._plain = ipywidgets.Layout()
+        self._columns = {
+            area: ipywidgets.Box((), layout=self._plain, _dom_classes=_classes("column", area))
+            for area in AREAS
+        }
+        self._grid = ipywidgets.Box((), layout=self._plain, _dom_classes=("nbft-grid",))
+        self._lay()
+        super().__init__((self._grid,), layout=self._plain, _dom_classes=("nbft-surface",))
+
+    def slot(self, name: str) -> Any:
+        """What lies in a slot."""
+        return self._slots[name]
+
+    def place(self, name: str, widget: Any) -> None:
+        """Put a widget into a slot, in the place of what lay there."""
+        before = self._slots.get(name)
+        self._slots[name] = widget
+        self._lay()
+        if before is not None and before is not widget:
+            before.close()
+
+    def _lay(self) -> None:
+        for name, widget in self._slots.items():
+            for css in _classes("slot", name):
+                widget.add_class(css)
+        for area, names in AREAS.items():
+            children = tuple(self._slots[name] for name in names if name in self._slots)
+            if self._columns[area].children != children:
+                self._columns[area].children = children
+        self._grid.children = (
+            self._slots["bar"],
+            self._columns["left"],
+            self._columns["middle"],
+            self._slots["charts"],
+        )
+
+
+def _classes(kind: str, name: str) -> tuple[str, ...]:
+    return (f"nbft-{kind}", f"nbft-area-{name}")
