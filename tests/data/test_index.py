@@ -18,7 +18,6 @@ from nbfinetune.data.splits import LEFT_OUT, VAL
 from nbfinetune.errors import DataError
 from nbfinetune.records import Arrays, DataConfig, Folder, FolderPair, Idx, Named
 
-
 needs_any_bytes = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux takes any bytes for a file's name"
 )
