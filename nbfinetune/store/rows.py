@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import astuple
 
+from nbfinetune.errors import StoreError
 from nbfinetune.records import (
     Command,
     EpochDone,
@@ -63,7 +64,13 @@ def log_row(event: Event) -> tuple[int, int, str, str]:
 
 def from_log(body: str) -> Any:
     """Event out of a row of `events`."""
-    return _events.decode(body)
+    try:
+        return _events.decode(body)
+    except msgspec.MsgspecError as error:
+        raise StoreError(
+            f"an event on record can't be understood ({error}); was it written by a newer "
+            "nbfinetune? update nbfinetune"
+        ) from error
 
 
 def from_columns(kind: type[StepDone | EpochDone], row: Iterable[Any]) -> Any:

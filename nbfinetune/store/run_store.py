@@ -16,8 +16,6 @@ from nbfinetune.store.liveness import here, started_at
 from nbfinetune.store.reading import RunReader, processes_in, standing_in
 from nbfinetune.store.recording import pending_in, record, refuse_pending
 
-_NEVER = -1.0  # no process has this mark: it was gone before it could be looked at
-
 
 @final
 class RunStore(RunReader):
@@ -86,12 +84,11 @@ class RunStore(RunReader):
 
     def launched(self, pid: int) -> None:
         """Record the process that was spawned after `reserve()`."""
-        started = started_at(pid)
         with self._writing() as db:
             # A fast worker has made its claim already, and counts more than its launch.
             db.execute(
                 "UPDATE processes SET pid = ?, started = ? WHERE role = 'launched'",
-                (pid, _NEVER if started is None else started),
+                (pid, started_at(pid)),
             )
 
     # What the worker does.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import _thread
 import shutil
-import threading
 
 import pytest
 
 from nbfinetune.errors import ConfigError, NoSuchRun, RunError, RunTimeout
-from nbfinetune.records import StepDone
+from nbfinetune.records import PhaseStarted, StepDone
 from nbfinetune.runner import progress
+from nbfinetune.runner.progress import Glance
 from nbfinetune.runner.run import Run, runs
 from nbfinetune.store import RunStore
 
@@ -118,9 +118,16 @@ def test_waiting_draws_phase_epoch_and_figures(scripted, capsys):
 def test_before_the_first_step_the_bar_shows_the_phase(new_run):
     run = new_run()
     with RunStore.open(run.path) as store:
-        assert progress.glance(store) == progress.Glance("starting")
-        store.append([progress.PhaseStarted(phase="loading weights")])
-        assert progress.glance(store) == progress.Glance("loading weights")
+        assert progress.glance(store) == Glance("starting")
+        store.append([PhaseStarted(phase="loading weights")])
+        assert progress.glance(store) == Glance("loading weights")
+
+
+def test_a_new_worker_shows_its_phase_until_it_begins(finished):
+    with RunStore.open(finished.path) as store:
+        assert progress.glance(store).label == "finished"
+        store.append([PhaseStarted(phase="starting torch")])
+        assert progress.glance(store) == Glance("starting torch")
 
 
 def test_waiting_for_a_run_that_is_over_returns_at_once_without_a_bar(finished, capsys):
@@ -135,9 +142,13 @@ def test_waiting_has_a_limit_and_the_run_trains_on(training, until):
 
 
 def test_an_interrupted_wait_leaves_the_run_training_and_says_how_to_stop_it(
-    training, capsys, until
+    training, capsys, until, monkeypatch
 ):
-    threading.Timer(0.3, _thread.interrupt_main).start()
+    def look_and_interrupt(store):
+        _thread.interrupt_main()
+        return Glance("seen enough")
+
+    monkeypatch.setattr(progress, "glance", look_and_interrupt)
     with pytest.raises(KeyboardInterrupt):
         training.wait()
     assert "run.stop() ends it" in capsys.readouterr().out

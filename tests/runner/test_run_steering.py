@@ -24,10 +24,15 @@ from nbfinetune.records import (
     Constant,
     Linear,
     Pause,
+    Resume,
+    RunPaused,
     RunRestored,
+    RunResumed,
+    RunStopped,
     SetOptimizer,
     SetSchedule,
     StepDone,
+    Stop,
 )
 from nbfinetune.runner.run import Run
 from nbfinetune.store import RunStore
@@ -82,6 +87,44 @@ def test_a_pause_holds_the_run_and_resume_lets_it_go_on(training, until):
 def test_a_stop_returns_when_the_run_has_ended(training):
     training.stop()
     assert training.status == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("method", "command", "effect"),
+    [
+        ("stop", Stop(), RunStopped(best_epoch=None)),
+        ("pause", Pause(), RunPaused()),
+        ("resume", Resume(), RunResumed()),
+    ],
+)
+def test_an_answer_is_given_back_only_when_it_has_come_true(
+    new_run, until, method, command, effect
+):
+    run = new_run()
+    with RunStore.open(run.path) as worker:
+        worker.claim(os.getpid())
+        worker.append([RunRestored(), RunPaused()])
+        asking = threading.Thread(target=getattr(run, method))
+        asking.start()
+        until(worker.pending_commands)
+        worker.append([CommandApplied(command_id=1, command=command)])
+        asking.join(timeout=0.2)
+        assert asking.is_alive()
+        worker.append([effect])
+        asking.join()
+
+
+def test_who_resumes_a_run_that_is_being_launched_waits_for_that_worker(new_run):
+    run = new_run()
+    with RunStore.open(run.path) as other:
+        assert other.reserve()
+        resuming = threading.Thread(target=run.resume)
+        resuming.start()
+        resuming.join(timeout=0.2)
+        assert resuming.is_alive()
+        other.claim(os.getpid())
+        resuming.join()
+        assert other.worker().pid == os.getpid()
 
 
 def test_an_edit_is_answered_with_the_step_from_which_it_holds(training):

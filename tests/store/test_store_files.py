@@ -114,6 +114,14 @@ def test_a_file_of_a_later_release_asks_for_an_update(closed):
         RunStore.open(closed)
 
 
+def test_an_event_of_a_later_release_asks_for_an_update(closed):
+    with sqlite3.connect(database(closed)) as later:
+        later.execute("""INSERT INTO events VALUES (99, 1, 'x', '{"kind": "dreamt"}')""")
+    later.close()
+    with pytest.raises(StoreError, match=r"dreamt.*update nbfinetune"):
+        read_everything(closed)
+
+
 def test_a_config_of_a_later_release_is_refused_with_its_reason(closed):
     with sqlite3.connect(database(closed)) as later:
         later.execute("UPDATE run SET config = json_set(config, '$.schema', 99)")
