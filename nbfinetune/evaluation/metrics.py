@@ -196,7 +196,7 @@ def save_predictions(
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with unfinished.open("wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, logits=arrays["logits"], labels=arrays["labels"], ids=arrays["ids"])
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
