@@ -34,6 +34,7 @@ const options = {
   legalComments: "eof",
   loader: { ".svg": "text" },
   logLevel: "warning",
+  metafile: true,
 };
 
 /** Sentences about the bundles that are larger than they may be. */
@@ -45,13 +46,21 @@ function overweight() {
   });
 }
 
-rmSync(flags.outdir, { recursive: true, force: true });
+/** Removes what an earlier build left and this one did not write. */
+function sweep(/** @type {esbuild.Metafile} */ metafile) {
+  const written = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
+  for (const name of readdirSync(flags.outdir)) {
+    if (!written.has(name)) rmSync(join(flags.outdir, name), { recursive: true });
+  }
+}
+
 if (flags.watch) {
   const context = await esbuild.context(options);
   await context.watch();
 } else {
   // esbuild has said by then what it does not like.
   const built = await esbuild.build(options).catch(() => undefined);
+  if (built?.metafile) sweep(built.metafile);
   const complaints = built ? overweight() : [];
   for (const complaint of complaints) console.error(complaint);
   if (!built || complaints.length > 0) process.exitCode = 1;

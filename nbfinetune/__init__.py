@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nbfinetune.runner.cross_validation import cross_validate
     from nbfinetune.runner.fine_tune import fine_tune
     from nbfinetune.runner.run import Run, runs
+    from nbfinetune.widgets import FineTuneWidget, LiveCharts
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
 
@@ -24,6 +25,8 @@ __version__ = "0.1.0"
 # Where each name lives; an empty place is a module of this package itself.
 _HOME = {
     "FineTuneConfig": "nbfinetune.records",
+    "FineTuneWidget": "nbfinetune.widgets",
+    "LiveCharts": "nbfinetune.widgets",
     "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
     "LiveCharts": "nbfinetune.widgets.live_charts",
     "NbFinetuneError": "nbfinetune.errors",
@@ -38,6 +41,8 @@ _HOME = {
 
 __all__ = [
     "FineTuneConfig",
+    "FineTuneWidget",
+    "LiveCharts",
     "FineTuneWidget",
     "LiveCharts",
     "NbFinetuneError",
