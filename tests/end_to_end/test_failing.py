@@ -1,0 +1,104 @@
+"""Runs that can't work: each says why in one sentence, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nbfinetune as nf
+from nbfinetune.errors import ConfigError, DataError, RunFailedError, StoreError
+
+
+def sentence(run: nf.Run) -> str:
+    with pytest.raises(RunFailedError) as failure:
+        run.wait(progress=False)
+    assert run.status == "failed"
+    assert "Traceback" in failure.value.details
+    return str(failure.value)
+
+
+def test_an_unknown_model_offers_the_closest_names(small):
+    assert "resnet18" in sentence(small(model="resnet81"))
+
+
+def test_a_model_without_reachable_weights_names_the_ways_out(small, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    message = sentence(small(model="resnet18", pretrained=True))
+    assert "pretrained=False" in message
+    assert "checkpoint=" in message
+
+
+def test_a_model_too_large_for_this_machine_is_not_begun(small):
+    message = sentence(small(model="eva02_enormous_patch14_clip_224", image_size=None))
+    assert "GB" in message or "GiB" in message
+
+
+class Hostile:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.target}",)
+
+
+def test_a_hostile_pickle_is_refused_and_not_run(small, tmp_path):
+    target = tmp_path / "executed"
+    file = tmp_path / "weights.pth"
+    file.write_bytes(pickle.dumps(Hostile(target)))
+    message = sentence(small(model="resnet10t", checkpoint=str(file)))
+    assert str(file) in message
+    assert not target.exists()
+
+
+def test_an_exploding_loss_stops_at_its_step_and_keeps_the_last_good_model(small):
+    run = small(model="factories:exploding", epochs=20)
+    assert "step 61" in sentence(run)
+    assert len(run.metrics("step")) == 60
+    assert np.isfinite(run.predict(np.zeros((1, 24, 24, 3), np.uint8)).iloc[0, -4:]).all()
+
+
+def test_a_full_disk_fails_the_run_and_leaves_the_checkpoint_before_whole(small, until):
+    run = small(model="factories:growing", epochs=2000, checkpoint_every_s=0.2)
+    until(lambda: (run.path / "checkpoints" / "last.safetensors").exists())
+    message = sentence(run)
+    assert "last.safetensors" in message
+    assert not list((run.path / "checkpoints").glob("*.tmp"))
+    run.load_model("last")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_home_is_said_before_anything_is_spawned(small, home):
+    home.mkdir()
+    home.chmod(0o500)
+    with pytest.raises(StoreError, match="nbfinetune-runs"):
+        small()
+    home.chmod(0o700)
+
+
+def test_settings_that_can_t_work_are_said_before_anything_is_spawned(small, home):
+    wrong = {
+        "epochs": (0, "training.epochs is 0"),
+        "lr": ("abc", "abc"),
+        "optimiser": ("adam", "closest: optimizer"),
+        "schedule": ("cosinus", "cosine"),
+        "fold": (7, "folds"),
+        "augment": (3, "augment is 3"),
+        "accumulate": (99, "99"),
+    }
+    for name, (value, words) in wrong.items():
+        extra = {"folds": 5} if name == "fold" else {}
+        with pytest.raises(ConfigError, match=words):
+            small(**{name: value}, **extra)
+    with pytest.raises(DataError, match="no/such/folder"):
+        small("no/such/folder")
+    assert not home.exists() or not list(home.iterdir())
+
+
+def test_a_factory_that_raises_is_quoted(small):
+    assert "this network can't be built today" in sentence(small(model="factories:raising"))
+    assert "no function 'absent'" in sentence(small(model="factories:absent"))
