@@ -1,0 +1,184 @@
+"""One pair of eyes per run: reads what is new in its store and tells the widgets that watch."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from nbfinetune.errors import NbFinetuneError
+from nbfinetune.records import LIVE, RunRestored
+from nbfinetune.store import RunStore
+from nbfinetune.widgets.history import RunHistory, Update, nothing_new
+
+LIVE_S = 0.2
+"""Between two looks at a live run; a look where nothing is new takes a few microseconds."""
+
+RESTING_S = 1.0
+"""The same for a run that has ended but could be resumed."""
+
+STATUS_S = 1.0
+"""A dead worker writes no event, so the status is also asked for where nothing is new."""
+
+Subscriber: TypeAlias = Callable[[Update], None]
+
+_log = logging.getLogger(__name__)
+_followers: weakref.WeakValueDictionary[Path, Follower] = weakref.WeakValueDictionary()
+_followers_lock = threading.Lock()
+
+
+class Follower:
+    """Follows a run from a thread of its own, so that no cell needs to be running.
+
+    There is one per run, shared by all widgets that show it; `Follower.of` gives it. The thread
+    ends when the last subscriber is gone or the run has finished for good.
+
+    Attributes
+    ----------
+    lock : RLock
+        Held while subscribers are told; hold it to read `history` and answer consistently.
+    history : RunHistory or None
+        What is known so far; None until the store has been read for the first time.
+    ready : Event
+        Set once the store has been read, or could not be.
+    trouble : str
+        Why the run can't be read; empty where it can.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lock = threading.RLock()
+        self.history: RunHistory | None = None
+        self.ready = threading.Event()
+        self.trouble = ""
+        self._store: RunStore | None = None
+        self._subscribers: list[weakref.WeakMethod[Subscriber]] = []
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._asked_at = 0.0
+
+    @classmethod
+    def of(cls, folder: Path) -> Follower:
+        """The follower of the run in `folder`."""
+        key = folder.resolve()
+        with _followers_lock:
+            follower = _followers.get(key)
+            if follower is None:
+                follower = _followers[key] = cls(key)
+            return follower
+
+    def subscribe(self, method: Subscriber) -> None:
+        """Tell a bound method of every update from now on, from another thread, under the lock.
+
+        It is held weakly: a widget that is collected is forgotten. If the run has been read before,
+        `history` is what the updates continue.
+        """
+        with self.lock:
+            self._subscribers.append(weakref.WeakMethod(method))
+            if self._thread is None:
+                self._wake.clear()
+                self._thread = threading.Thread(
+                    target=_follow,
+                    args=(weakref.ref(self), self._wake),
+                    name=f"follow {self.folder.name}",
+                    daemon=True,
+                )
+                self._thread.start()
+
+    def unsubscribe(self, method: Subscriber) -> None:
+        """Tell it no more."""
+        with self.lock:
+            self._subscribers = [known for known in self._subscribers if known() != method]
+            self._wake.set()
+
+    def look(self) -> float | None:
+        """Read what is new and tell the subscribers.
+
+        Returns
+        -------
+        float or None
+            Seconds until the next look; None where there is no need of one.
+        """
+        try:
+            update = self._news()
+        except NbFinetuneError as error:
+            update = self._in_trouble(str(error))
+        self.ready.set()
+        with self.lock:
+            self._subscribers = [known for known in self._subscribers if known() is not None]
+            if update is not None:
+                self._tell(update)
+            status = self.history.status if self.history else None
+            if not self._subscribers or status == "finished":
+                return self._rest()
+            return LIVE_S if status in LIVE else RESTING_S
+
+    def _news(self) -> Update | None:
+        if self._store is None:
+            self._store = RunStore.open(self.folder)
+        store, history = self._store, self.history
+        if history is None:
+            return self._read(store)
+        if store.last_seq() == history.seq:
+            return self._status_alone(store, history)
+        with self.lock:
+            update = history.catch_up(store)
+        restored = any(isinstance(event, RunRestored) for event in update.events)
+        return self._read(store) if restored else update
+
+    def _read(self, store: RunStore) -> Update:
+        """Read the run from its beginning; without the lock, since it may take a second."""
+        history = RunHistory(store.config.schedule)
+        update = history.catch_up(store)
+        self.history, self.trouble = history, ""
+        return replace(update, after=0, restarted=True)
+
+    def _status_alone(self, store: RunStore, history: RunHistory) -> Update | None:
+        now = time.monotonic()
+        if now - self._asked_at < STATUS_S and not self.trouble:
+            return None
+        self._asked_at = now
+        before, history.status = history.status, store.status()
+        if before == history.status and not self.trouble:
+            return None
+        self.trouble = ""
+        return replace(nothing_new(history), status=history.status)
+
+    def _in_trouble(self, sentence: str) -> Update | None:
+        if sentence == self.trouble:
+            return None
+        self.trouble = sentence
+        return replace(nothing_new(self.history or RunHistory()), trouble=sentence)
+
+    def _tell(self, update: Update) -> None:
+        for known in self._subscribers:
+            method = known()
+            try:
+                if method is not None:
+                    method(update)
+            except Exception:  # noqa: BLE001 - one broken view must not blind the others
+                _log.exception("a widget could not take an update of %s", self.folder)
+
+    def _rest(self) -> None:
+        self._thread = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+
+def _follow(known: weakref.ref[Follower], wake: threading.Event) -> None:
+    # Only a weak reference is kept while it waits, so that a forgotten follower can go.
+    pause: float | None = 0.0
+    while pause is not None:
+        wake.wait(pause)
+        wake.clear()
+        follower = known()
+        if follower is None:
+            return
+        pause = follower.look()
+        del follower
