@@ -59,19 +59,21 @@ def predict(
     Raises
     ------
     DataError
-        If `images` is none of these, or there are none.
+        If `images` is none of these, or none of them can be read.
     """
     listed = _listed(images)
     model: Any = load_model(run_folder, config, which)
     unreadable: dict[int, str] = {}
     batches = _decoded(model.preprocess, listed, batch_size, unreadable)
     output = logits(model, batches, device_of(config))
+    if len(unreadable) == len(listed):
+        raise DataError(_skipped(list(unreadable.values())))
     if unreadable:
         warnings.warn(_skipped(list(unreadable.values())), stacklevel=2)
     read = [place for place in range(len(listed)) if place not in unreadable]
     probabilities = np.full((len(listed), len(model.classes)), np.nan)
     labels = np.full(len(listed), None, dtype=object)
-    probabilities[read] = np.exp(log_softmax(output)) if read else 0.0
+    probabilities[read] = np.exp(log_softmax(output))
     labels[read] = [model.classes[column] for column in output.argmax(axis=1)]
     frame = pd.DataFrame({"name": _names(listed), "label": labels})
     return pd.concat([frame, pd.DataFrame(probabilities, columns=list(model.classes))], axis=1)
@@ -204,4 +206,5 @@ def _names(listed: list[Any]) -> list[str]:
 
 
 def _skipped(reasons: list[str]) -> str:
-    return f"{len(reasons)} images can't be read and were left out: {'; '.join(reasons[:3])}"
+    images = "1 image" if len(reasons) == 1 else f"{len(reasons)} images"
+    return f"{images} can't be read, so no result for: {'; '.join(reasons[:3])}"
