@@ -149,10 +149,10 @@ def _subfolders(folder: Path) -> list[os.DirEntry[str]]:
     return [entry for entry in _entries(folder) if entry.is_dir()]
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not _hidden(entry.name)]
+            yield from (entry for entry in entries if not _hidden(entry.name))
     except FileNotFoundError:
         raise DataError(f"there is no folder {folder}: check the path") from None
     except NotADirectoryError:
