@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import sys
-from pathlib import Path
 
 import psutil
 import pytest
@@ -72,8 +71,7 @@ def test_a_worker_that_can_not_be_spawned_fails_the_run(new_run, monkeypatch, tm
 
 def test_several_devices_go_through_torchs_launcher(new_run, until, monkeypatch):
     run = new_run()
-    echo = Path(os.environ.get("PYTEST_ECHO", "/bin/echo"))
-    monkeypatch.setattr(sys, "executable", str(echo))
+    monkeypatch.setattr(sys, "executable", shutil.which("echo"))
     pid = launch(run.path, devices=2)
     until(lambda: not psutil.pid_exists(pid))
     assert worker_log(run.path).read_text().split() == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -172,7 +173,7 @@ def test_a_killed_worker_leaves_an_interrupted_run_that_says_what_to_do(training
 
 def test_whoever_waits_for_an_answer_learns_that_the_worker_died(training, kill, until):
     with RunStore.open(training.path) as store:
-        os.kill(store.worker().pid, 19)  # SIGSTOP: alive, and silent
+        os.kill(store.worker().pid, signal.SIGSTOP)  # alive, and silent
         raised = []
 
         def ask():
