@@ -93,7 +93,7 @@ def _weighted_mean(per_image: PerImage, weights: Tensor | None, smoothing: float
         labels = _distributions(targets, classes)
         values = per_image(logits, labels * (1 - smoothing) + smoothing / classes)
         if weights is not None:
-            values = values * (labels @ weights)
+            values = values * (labels * weights).sum(dim=1)
         return values.mean()
 
     return loss

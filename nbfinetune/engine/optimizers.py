@@ -50,7 +50,10 @@ def optimizer_names() -> list[str]:
 
 
 def make_optimizer(
-    config: OptimizerConfig, groups: Sequence[Group], device: torch.device | str
+    config: OptimizerConfig,
+    groups: Sequence[Group],
+    device: torch.device | str,
+    lr: float | None = None,
 ) -> Optimizer:
     """Optimizer of a run.
 
@@ -64,11 +67,14 @@ def make_optimizer(
         a `weight_decay` above 0 do; where there is none such, groups of matrices and kernels do.
     device : torch.device or str
         Where the parameters lie; fused kernels are taken where torch has them.
+    lr : float, optional
+        The schedule's highest rate, which timm's "corrected" optimizers measure weight decay by;
+        default `default_lr` of the name.
 
     Returns
     -------
     Optimizer
-        At the default learning rate of its name; call `set_lr` before each step.
+        At that rate; call `set_lr` before each step. LAMB clips the gradient's norm at 1 by itself.
 
     Raises
     ------
@@ -77,15 +83,16 @@ def make_optimizer(
     """
     name = config.name.lower()
     params = _marked(groups)
+    lr = default_lr(name) if lr is None else lr
     if name in TORCH:
-        optimizer: Optimizer = TORCH[name](params, **_torch_values(name, config, device))
+        optimizer: Optimizer = TORCH[name](params, lr=lr, **_torch_values(name, config, device))
     elif name in optimizer_names():
-        optimizer = create_optimizer_v2(params, name, lr=default_lr(name))
+        optimizer = create_optimizer_v2(params, name, lr=lr)
         if config.momentum != OptimizerConfig().momentum:
             set_values(optimizer, momentum=config.momentum)
     else:
         raise ConfigError(_unknown(config.name))
-    set_lr(optimizer, default_lr(name))
+    set_lr(optimizer, lr)
     return optimizer
 
 
@@ -147,7 +154,7 @@ def add_l1_gradient(optimizer: Optimizer, l1: float) -> None:
 
 
 def _torch_values(name: str, config: OptimizerConfig, device: torch.device | str) -> dict[str, Any]:
-    values: dict[str, Any] = {"lr": default_lr(name)}
+    values: dict[str, Any] = {}
     if name in FUSED and torch.device(device).type in FUSED_DEVICES:
         values["fused"] = True
     if name in ("adam", "adamw"):

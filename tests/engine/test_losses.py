@@ -117,13 +117,23 @@ def test_pieces_of_a_batch_give_the_gradient_of_the_whole(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_the_loss_of_half_precision_logits_is_float32(
-    kind: str, dtype: torch.dtype, labels: Tensor
+def test_half_precision_logits_lose_nothing_more_in_the_loss(
+    kind: str, dtype: torch.dtype, logits: Tensor, labels: Tensor
 ):
-    extreme = torch.full((12, 4), -200.0, dtype=dtype)
-    extreme[:, 1] = 200.0
+    loss = loss_of(kind, class_weights="balanced")
+    half = logits.to(dtype)
+    value = loss(half, labels)
+    assert value.dtype == torch.float32
+    assert torch.equal(value, loss(half.float(), labels))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(loss(half, labels), value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_extreme_logits_have_a_finite_loss_and_gradient(kind: str, labels: Tensor):
+    extreme = torch.full((12, 4), -1e4)
+    extreme[:, 1] = 1e4
     value = loss_of(kind)(extreme.requires_grad_(), labels)
     value.backward()
-    assert value.dtype == torch.float32
     assert torch.isfinite(value)
     assert torch.isfinite(extreme.grad).all()

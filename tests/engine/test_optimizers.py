@@ -64,6 +64,7 @@ def groups_of(model: nn.Module, weight_decay: float = 0.01) -> list[dict[str, An
 def take_steps(model: nn.Module, optimizer: torch.optim.Optimizer, first: int, last: int) -> None:
     for step in range(first, last):
         images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(step))
+        images = images.to(next(model.parameters()).device)
         optimizer.zero_grad()
         model(images).square().mean().backward()
         set_lr(optimizer, 1e-3 * (1 + step))
@@ -86,21 +87,35 @@ def through_a_file(
 def test_a_restored_optimizer_takes_the_same_steps_to_the_bit(
     name: str, channels_last: bool, tmp_path: Path
 ):
+    assert_resumes_to_the_bit(name, tmp_path, "cpu", channels_last=channels_last)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("name", OURS)
+def test_a_restored_optimizer_takes_the_same_steps_on_a_gpu(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    assert_resumes_to_the_bit(name, tmp_path, "cuda", channels_last=True)
+
+
+def assert_resumes_to_the_bit(name: str, folder: Path, device: str, *, channels_last: bool) -> None:
     config = OptimizerConfig(name=name)
-    left_alone = network(channels_last=channels_last)
-    optimizer = make_optimizer(config, groups_of(left_alone), "cpu")
+    left_alone = network(channels_last=channels_last).to(device)
+    optimizer = make_optimizer(config, groups_of(left_alone), device)
     take_steps(left_alone, optimizer, 0, 5)
-    tensors, meta = through_a_file(optimizer, tmp_path)
+    tensors, meta = through_a_file(optimizer, folder)
     weights = {key: value.clone() for key, value in left_alone.state_dict().items()}
     take_steps(left_alone, optimizer, 5, 10)
 
-    resumed = network(channels_last=channels_last)
+    resumed = network(channels_last=channels_last).to(device)
     resumed.load_state_dict(weights)
-    fresh = make_optimizer(config, groups_of(resumed), "cpu")
+    fresh = make_optimizer(config, groups_of(resumed), device)
     load_optimizer_state(fresh, tensors, meta)
     take_steps(resumed, fresh, 5, 10)
-    for name_, expected in left_alone.state_dict().items():
-        assert torch.equal(resumed.state_dict()[name_], expected), name_
+    for key, expected in left_alone.state_dict().items():
+        assert torch.equal(resumed.state_dict()[key], expected), key
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -174,6 +189,12 @@ def test_each_group_has_its_own_part_of_the_rate():
     assert rates == [default_lr("adamw"), default_lr("adamw") / 2]
     set_lr(optimizer, 0.5)
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.25]
+
+
+def test_corrected_weight_decay_is_measured_by_the_highest_rate():
+    corrected = OptimizerConfig(name="adamc")
+    optimizer = make_optimizer(corrected, groups_of(network()), "cpu", lr=0.02)
+    assert {float(group["max_lr_snapshot"]) for group in optimizer.param_groups} == {0.02}
 
 
 def test_weight_decay_never_reaches_norms_and_biases_even_after_zero():
