@@ -37,7 +37,10 @@ _OUTDATED = (
     "test_crop_pct",
     "test_pool_size",
     "pool_size",
+    "tag",
 )
+# What of it goes on for weights that were trained from the published ones, and for no others.
+_OF_THE_WEIGHTS = ("license", "origin_url", "paper_ids", "paper_name", "description", "notes")
 
 
 def export(run_folder: Path, config: FineTuneConfig, path: Path, which: Which = "best") -> Path:
@@ -76,7 +79,7 @@ def _description(module: nn.Module, facts: Mapping[str, Any], filename: str) -> 
         "num_classes": facts["num_classes"],
         "label_names": facts["classes"],
         "pretrained_cfg": {
-            **_published(name),
+            **_published(name, pretrained=_is_pretrained(facts["model"])),
             **seen,
             "num_classes": facts["num_classes"],
             "input_size": [3, size, size],
@@ -88,10 +91,15 @@ def _description(module: nn.Module, facts: Mapping[str, Any], filename: str) -> 
     return described
 
 
-def _published(name: ModelName) -> dict[str, Any]:
+def _is_pretrained(model: Mapping[str, Any]) -> bool:
+    return bool(model["pretrained"]) and model["checkpoint"] is None
+
+
+def _published(name: ModelName, *, pretrained: bool) -> dict[str, Any]:
     if name.origin != "timm":
         return {}
-    return {k: v for k, v in timm_config(name.full).items() if k not in _OUTDATED}
+    outdated = _OUTDATED if pretrained else _OUTDATED + _OF_THE_WEIGHTS
+    return {k: v for k, v in timm_config(name.full).items() if k not in outdated}
 
 
 def _whole(path: Path, write: Callable[[Path], object]) -> None:
