@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -123,7 +123,7 @@ class Loader:
 
     def epoch(
         self, epoch: int, start_batch: int = 0, *, shuffle: bool, drop_last: bool
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch]:
         """Batches of an epoch from number `start_batch` on.
 
         They are the same, bit for bit, wherever one starts and whatever the number of threads.

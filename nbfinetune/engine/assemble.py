@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
 
-from nbfinetune.data.index import ImageIndex, build_index
+from nbfinetune.data.augment import Interpolation
 from nbfinetune.data.images import ImageSet, median_side, open_images
+from nbfinetune.data.index import ImageIndex, build_index
 from nbfinetune.data.loader import Loader, steps_per_epoch
 from nbfinetune.data.machine import default_threads
 from nbfinetune.engine.device import Placement, place
@@ -138,7 +140,8 @@ def assemble(
     )
     groups = layer_groups(built.module, built.head_names)
     set_trainable(built.module, groups, frozen_at_start(config.model))
-    model = built.module.to(placement.device, memory_format=placement.memory_format)
+    model = built.module.to(placement.device)
+    model = model.to(memory_format=placement.memory_format)  # type: ignore[call-overload]
     counts = np.bincount(index.labels[index.train], minlength=len(index.classes))
     return Parts(
         config=config,
@@ -159,7 +162,7 @@ def assemble(
     )
 
 
-def frozen_at_start(model: ModelConfig) -> str | int:
+def frozen_at_start(model: ModelConfig) -> Literal["none", "backbone"] | int:
     """What is frozen in the first epochs: `freeze_epochs` alone means the backbone."""
     if model.freeze_epochs and model.freeze in ("none", 0):
         return "backbone"
@@ -199,7 +202,7 @@ def _loader(
         images,
         ids,
         size_px=size,
-        interpolation=facts.interpolation,
+        interpolation=cast("Interpolation", facts.interpolation),
         crop_pct=facts.crop_pct,
         augment=config.augment if train else None,
         seed=config.seed,

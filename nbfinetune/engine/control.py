@@ -10,16 +10,17 @@ from nbfinetune.engine import edits
 from nbfinetune.engine.ports import Commands, Recorder
 from nbfinetune.errors import NbFinetuneError, TrainingError
 from nbfinetune.records import (
+    AppliedEdit,
     Command,
     CommandApplied,
     CommandDenied,
-    Edit,
     Pause,
     Resume,
     RunPaused,
     RunResumed,
     SaveCheckpoint,
     Stop,
+    replaces,
 )
 
 if TYPE_CHECKING:
@@ -36,13 +37,14 @@ class Control:
     ----------
     commands : Commands
         Polled between steps, in rank 0 only.
-    edits : sequence of (step, Edit)
-        Edits of an earlier life of the run that its checkpoint does not have yet; each is in
-        force again from the step at which it was applied.
+    edits : sequence of AppliedEdit
+        By step: edits of an earlier life of the run that its checkpoint does not have yet. Each is
+        in force again from the step at which it was applied, unless someone now asks for
+        something else.
     """
 
     def __init__(
-        self, commands: Commands, recorder: Recorder, edits: Sequence[tuple[int, Edit]] = ()
+        self, commands: Commands, recorder: Recorder, edits: Sequence[AppliedEdit] = ()
     ) -> None:
         self._commands = commands
         self._recorder = recorder
@@ -60,9 +62,10 @@ class Control:
             self._answer(training)
 
     def _replay(self, training: Training) -> None:
-        while self._edits and self._edits[0][0] <= training.progress.step:
-            step, edit = self._edits.pop(0)
-            edits.apply(training, edit, silent=step == training.restored_at)
+        while self._edits and self._edits[0].step <= training.progress.step:
+            entry = self._edits.pop(0)
+            silent = entry.step == training.restored_at
+            edits.apply(training, entry.command_id, entry.edit, silent=silent)
 
     def _answer(self, training: Training) -> None:
         waiting = self._commands.poll() if training.world.leads else ()
@@ -89,8 +92,9 @@ class Control:
                 training.save(wait=True)
                 self._recorder.emit(applied)
             case _:
-                edits.apply(training, command)
+                edits.apply(training, number, command)
                 self._recorder.emit(applied)
+                self._edits = [e for e in self._edits if not replaces(command, e.edit)]
 
     def _pause(self, applied: CommandApplied, training: Training) -> None:
         if self._paused:

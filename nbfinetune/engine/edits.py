@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from nbfinetune.engine.training import Training
 
 
-def apply(training: Training, edit: Edit, *, silent: bool = False) -> None:
+def apply(training: Training, number: int, edit: Edit, *, silent: bool = False) -> None:
     """Put an edit into force, or raise and change nothing.
 
     Parameters
     ----------
+    number : int
+        Of the command.
     silent : bool
         Whether the run's log has the event already (a resumed run).
 
@@ -44,13 +46,14 @@ def apply(training: Training, edit: Edit, *, silent: bool = False) -> None:
         raise TrainingError("every layer is trained already; there is nothing to unfreeze")
     else:
         thaw(training, silent=silent)
-    training.progress.edits += 1
+    training.progress.edits.append(number)
     if event is not None and not silent:
         training.recorder.emit(event)
 
 
 def _set_schedule(training: Training, edit: SetSchedule) -> Event:
     training.progress.schedule = check(edit.schedule)
+    training.progress.schedule_since = training.progress.epoch
     return ScheduleChanged(step=training.progress.step, schedule=edit.schedule)
 
 

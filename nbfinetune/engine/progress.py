@@ -32,10 +32,12 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         Of the monitored measure; None before the first epoch has ended.
     history : dict of str to list of float
         Of the measures that a schedule or a stop may follow, one value per finished epoch.
-    edits : int
-        How many of the run's edits are in force.
+    edits : list of int
+        Numbers of the commands whose edits are in force.
     thawed : bool
         Whether frozen layers were unfrozen.
+    schedule_since : int
+        Epochs that had ended when `schedule` came into force.
     schedule, weight_decay, clip_norm, l1, micro_batch
         As the edits and the device's memory have left them.
     """
@@ -55,7 +57,8 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     best_value: float | None = None
     best_epoch: int | None = None
     history: dict[str, list[float]] = {}
-    edits: int = 0
+    edits: list[int] = []
+    schedule_since: int = 0
     thawed: bool = False
 
     @classmethod
@@ -80,10 +83,10 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return msgspec.convert(value, cls)
 
     def plateau_history(self) -> list[float]:
-        """Values of the measure that a `Plateau` schedule follows, one per finished epoch."""
+        """Values of the measure that a `Plateau` schedule follows, one per epoch since."""
         if not isinstance(self.schedule, Plateau):
             return []
-        return self.history.get(self.schedule.metric, [])
+        return self.history.get(self.schedule.metric, [])[self.schedule_since :]
 
     def stale_epochs(self) -> int:
         """Epochs since the best one."""

@@ -10,12 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from nbfinetune.engine.device import Placement
+from nbfinetune.engine.assemble import Parts
 from nbfinetune.engine.optimizers import add_l1_gradient
-from nbfinetune.engine.world import World
 from nbfinetune.errors import TrainingError
-
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Stepper:
@@ -23,10 +20,9 @@ class Stepper:
 
     Parameters
     ----------
-    model : nn.Module
-        Trained in place.
-    loss : callable
-        Mean loss of (logits, targets).
+    parts : Parts
+        The model, trained in place, and its loss.
+    optimizer : Optimizer
     clip_norm, l1 : float
         Largest norm of the gradient and weight of the L1 penalty; 0 is off.
     micro_batch : int
@@ -37,28 +33,25 @@ class Stepper:
 
     def __init__(
         self,
-        model: nn.Module,
+        parts: Parts,
         optimizer: torch.optim.Optimizer,
-        loss: Loss,
-        placement: Placement,
-        world: World,
         *,
         clip_norm: float,
         l1: float,
         micro_batch: int,
         on_reduced: Callable[[int, str], None],
     ) -> None:
-        self.model = model
+        self.model = parts.model
         self.optimizer = optimizer
-        self.loss = loss
-        self.placement = placement
-        self.world = world
+        self.loss = parts.loss
+        self.placement = parts.placement
+        self.world = parts.world
         self.clip_norm = clip_norm
         self.l1 = l1
         self.micro_batch = micro_batch
         self.on_reduced = on_reduced
         self.scaler = torch.amp.GradScaler(
-            placement.device.type, enabled=placement.precision == "fp16"
+            self.placement.device.type, enabled=self.placement.precision == "fp16"
         )
         self.wrap()
 

@@ -13,7 +13,7 @@ from nbfinetune.engine.control import Control
 from nbfinetune.engine.ports import Commands, Recorder
 from nbfinetune.engine.training import Training
 from nbfinetune.engine.world import World
-from nbfinetune.records import Edit, FileSkipped, FineTuneConfig, RunStarted
+from nbfinetune.records import AppliedEdit, FileSkipped, FineTuneConfig, RunStarted, in_force
 
 LIBRARIES = ("nbfinetune", "torch", "torchvision", "timm", "numpy", "pillow")
 
@@ -25,7 +25,7 @@ def train(
     commands: Commands,
     *,
     state: Checkpoint | None = None,
-    edits: Sequence[tuple[int, Edit]] = (),
+    edits: Sequence[AppliedEdit] = (),
     skipped: Sequence[str] = (),
     world: World | None = None,
 ) -> None:
@@ -42,8 +42,8 @@ def train(
         Polled between steps.
     state : Checkpoint, optional
         Go on from here.
-    edits : sequence of (step, Edit)
-        Every edit that the run has seen so far; those that `state` lacks come again at their step.
+    edits : sequence of AppliedEdit
+        The run's edit log; what `state` lacks of it comes again at its step.
     skipped : sequence of str
         Paths that the run's log names as skipped already.
     world : World, optional
@@ -70,13 +70,13 @@ def train(
     parts = assemble(
         config, folder, world, restored=state is not None, emit=recorder.emit, on_skip=on_skip
     )
-    done = state.facts["progress"]["edits"] if state else 0
-    training = Training(parts, folder, recorder, Control(commands, recorder, edits[done:]))
+    done = state.facts["progress"]["edits"] if state else ()
+    missing = [entry for entry in in_force(edits) if entry.command_id not in done]
+    training = Training(parts, folder, recorder, Control(commands, recorder, missing))
     if state is not None:
         snapshot.restore(training, state)
     recorder.emit(_started(training, parts))
     recorder.emit(training.run())
-    recorder.flush()
 
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:

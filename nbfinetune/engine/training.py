@@ -66,14 +66,14 @@ class Training:
         self.clock = Clock()
         self.tape = LossTape(parts.placement)
         self.optimizer = make_optimizer(
-            self.config.optimizer, edits.groups(self), parts.placement.device
+            self.config.optimizer,
+            edits.groups(self),
+            parts.placement.device,
+            lr=self.config.schedule.lr,
         )
         self.stepper = Stepper(
-            self.model,
+            parts,
             self.optimizer,
-            parts.loss,
-            parts.placement,
-            self.world,
             clip_norm=self.progress.clip_norm,
             l1=self.progress.l1,
             micro_batch=self.progress.micro_batch,

@@ -2,6 +2,7 @@
 
 from nbfinetune.records.coding import checked, decode, encode
 from nbfinetune.records.commands import (
+    AppliedEdit,
     Command,
     Edit,
     Pause,
@@ -11,6 +12,8 @@ from nbfinetune.records.commands import (
     SetSchedule,
     Stop,
     Unfreeze,
+    in_force,
+    replaces,
 )
 from nbfinetune.records.config import (
     SCHEMA,
@@ -71,6 +74,7 @@ __all__ = [
     "LIVE",
     "RESUMABLE",
     "SCHEMA",
+    "AppliedEdit",
     "Arrays",
     "AugmentConfig",
     "BatchSizeReduced",
@@ -128,4 +132,6 @@ __all__ = [
     "checked",
     "decode",
     "encode",
+    "in_force",
+    "replaces",
 ]

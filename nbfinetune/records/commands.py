@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
@@ -54,3 +55,48 @@ Command: TypeAlias = Pause | Resume | Stop | SaveCheckpoint | SetSchedule | SetO
 
 Edit: TypeAlias = SetSchedule | SetOptimizer | Unfreeze
 """Commands that change the weights to come: replayed at their step when a run is repeated."""
+
+
+class AppliedEdit(Struct, frozen=True):
+    """An entry of a run's edit log.
+
+    Parameters
+    ----------
+    command_id : int
+        Number of the command.
+    step : int
+        Optimizer steps taken when it took effect.
+    edit : Edit
+    """
+
+    command_id: int
+    step: int
+    edit: Edit
+
+    def supersedes(self, earlier: AppliedEdit) -> bool:
+        """Whether nothing is left to do of an edit that was given before, for a later step."""
+        return self.step < earlier.step and replaces(self.edit, earlier.edit)
+
+
+def replaces(new: Command, old: Command) -> bool:
+    """Whether `new` sets everything that `old` would set."""
+    if type(new) is not type(old):
+        return False
+    if not isinstance(old, SetOptimizer):
+        return True
+    given = [name for name in old.__struct_fields__ if getattr(old, name) is not None]
+    return all(getattr(new, name) is not None for name in given)
+
+
+def in_force(log: Sequence[AppliedEdit]) -> list[AppliedEdit]:
+    """Edits to replay, by step, out of a log in the order in which they were given.
+
+    A run that was killed repeats some steps; what someone asks for meanwhile, later but at an
+    earlier step, counts more than what was asked before.
+    """
+    kept = [
+        entry
+        for number, entry in enumerate(log)
+        if not any(later.supersedes(entry) for later in log[number + 1 :])
+    ]
+    return sorted(kept, key=lambda entry: entry.step)

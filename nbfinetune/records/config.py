@@ -125,7 +125,7 @@ class ModelConfig(ConfigRecord, frozen=True, kw_only=True):
     ----------
     name : str
         A timm name, a torchvision classification model as `tv_<name>`, or a factory of your own
-        as `"package.module:function"` (called with `num_classes` and, where it takes it, `in_chans`).
+        as `"package.module:function"` (called with `num_classes`, and `in_chans` if it takes it).
     pretrained : bool
         Start from published weights (of the hub's cache or the hub).
     checkpoint : str, optional

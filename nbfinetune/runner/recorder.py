@@ -9,11 +9,20 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from nbfinetune.errors import StoreError
-from nbfinetune.records import Command, Event, StepDone, Stop
+from nbfinetune.records import (
+    Command,
+    Event,
+    RunFailed,
+    RunFinished,
+    RunStopped,
+    StepDone,
+    Stop,
+)
 from nbfinetune.store import RunStore
 
 COMMIT_S = 0.25
 HEARTBEAT_S = 1.0
+ENDS = (RunFinished, RunStopped, RunFailed)
 
 
 class StoreRecorder:
@@ -35,6 +44,7 @@ class StoreRecorder:
         self._writing = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
+        self._ended = False
         self._error: StoreError | None = None
         self._beat_at = 0.0
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
@@ -49,16 +59,18 @@ class StoreRecorder:
             self._wake.set()
 
     def flush(self) -> None:
-        """Return once everything emitted so far is on the disk."""
+        """Return once everything emitted so far is on the disk, safe from a power cut."""
         self._write()
         self._raise_failure()
+        self._store.settle()
 
     def close(self) -> None:
         """Write what waits and end the thread."""
         self._closed = True
         self._wake.set()
         self._thread.join()
-        self.flush()
+        self._write()
+        self._raise_failure()
 
     def _work(self) -> None:
         while not self._closed:
@@ -73,7 +85,9 @@ class StoreRecorder:
             try:
                 if batch:
                     self._store.append(batch)
-                if time.monotonic() - self._beat_at >= HEARTBEAT_S:
+                self._ended = self._ended or any(isinstance(event, ENDS) for event in batch)
+                # After its last word the run may have another worker already.
+                if not self._ended and time.monotonic() - self._beat_at >= HEARTBEAT_S:
                     self._store.heartbeat()
                     self._beat_at = time.monotonic()
             except StoreError as error:

@@ -1,4 +1,4 @@
-"""The worker process: joins the engine to the run store. `python -m nbfinetune.runner.worker RUN`."""
+"""The worker process, `python -m nbfinetune.runner.worker RUN`: joins the engine to the store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from nbfinetune.errors import NbFinetuneError
-from nbfinetune.records import FileSkipped, PhaseStarted, RunFailed, RunRestored
+from nbfinetune.records import FileSkipped, PhaseStarted, RunFailed, RunRestored, StepDone
 from nbfinetune.runner.recorder import SilentRecorder, StoreCommands, StoreRecorder
 from nbfinetune.store import RunStore
 
@@ -73,7 +73,7 @@ def _train(store: RunStore, folder: Path, recorder: StoreRecorder, commands: Sto
             commands,
             state=state,
             edits=store.edits(),
-            skipped=[e.path for e in store.events() if isinstance(e, FileSkipped)],
+            skipped=[e.path for e in store.events(steps=False) if isinstance(e, FileSkipped)],
             world=world,
         )
     finally:
@@ -107,9 +107,9 @@ def _device_type(store: RunStore) -> str:
 
 
 def _failure(error: Exception, store: RunStore) -> RunFailed:
-    steps = store.steps()["step"]
+    last = store.last(StepDone)
     return RunFailed(
-        step=int(steps[-1]) if len(steps) else 0,
+        step=last.step if last else 0,
         error=type(error).__name__,
         message=_sentence(error),
         details=traceback.format_exc(),
@@ -120,9 +120,10 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, NbFinetuneError):
         return str(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        reason = (str(error) or "MemoryError").splitlines()[0]
         return (
             "this machine has no memory left for the run; lower batch_size or image_size, "
-            f"or choose a smaller model ({str(error).splitlines()[0] if str(error) else 'MemoryError'})"
+            f"or choose a smaller model ({reason})"
         )
     return f"{type(error).__name__}: {error}"
 

@@ -75,6 +75,14 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def force(connection: sqlite3.Connection) -> None:
+    """Put the log of every commit so far on the disk itself."""
+    connection.execute("PRAGMA synchronous = FULL")
+    with atomic(connection):
+        connection.execute("UPDATE processes SET seen = seen")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
 @contextmanager
 def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """All or nothing: a transaction that writes, waiting for its turn first."""

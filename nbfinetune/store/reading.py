@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from nbfinetune.errors import ConfigError, StoreError
 from nbfinetune.records import (
+    AppliedEdit,
     CommandApplied,
     CommandDenied,
     Edit,
@@ -190,24 +191,19 @@ class RunReader:
             ).fetchone()
         return None if row is None else from_log(row[0])
 
-    def edits(self, after_step: int = -1) -> list[tuple[int, Edit]]:
-        """Applied edits and the step at which each took effect, in that order.
+    def edits(self) -> list[AppliedEdit]:
+        """Applied edits, in the order in which they were answered.
 
-        A run that starts again from a checkpoint replays those that the checkpoint lacks.
-
-        Parameters
-        ----------
-        after_step : int
-            Only edits that took effect after that many steps.
+        A run that starts again from a checkpoint replays those that the checkpoint lacks
+        (`nbfinetune.records.in_force`).
         """
         with self._reading() as db:
             rows = db.execute(
-                "SELECT applied_at, body FROM commands WHERE applied_at > ? "
-                "ORDER BY applied_at, answered",
-                (after_step,),
+                "SELECT id, applied_at, body FROM commands WHERE applied_at IS NOT NULL "
+                "ORDER BY answered"
             ).fetchall()
-        commands = [(step, command_from(body)) for step, body in rows]
-        return [(step, command) for step, command in commands if isinstance(command, Edit)]
+        applied = [AppliedEdit(number, step, command_from(body)) for number, step, body in rows]
+        return [entry for entry in applied if isinstance(entry.edit, Edit)]
 
     def worker(self) -> Process | None:
         """The worker that made the last claim, alive or not; None while a launched one has not."""

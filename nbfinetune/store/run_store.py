@@ -124,6 +124,15 @@ class RunStore(RunReader):
                 (time.time(), self._worker[0], here()),
             )
 
+    def settle(self) -> None:
+        """Return once everything appended so far would survive a power cut.
+
+        Commits alone survive a crash of the process; a checkpoint that is forced to the disk must
+        not lie there before the rows that it builds on.
+        """
+        with self._lock, database.speaking(self._file):
+            database.force(self._connection)
+
     def append(self, events: Sequence[Event]) -> None:
         """Add events to the log, give each its `seq`, and let the status follow.
 

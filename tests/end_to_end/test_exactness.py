@@ -87,7 +87,9 @@ def test_a_run_killed_at_random_moments_and_resumed_ends_bit_for_bit_alike(small
     assert killed_while_writing
     assert len([e for e in run.events() if isinstance(e, RunRestored)]) == kills
     assert_equal_runs(alone, run)
-    print(f"{kills} kills, {killed_while_writing} while a checkpoint was written: equal bit for bit")
+    print(
+        f"{kills} kills, {killed_while_writing} while a checkpoint was written: equal bit for bit"
+    )
 
 
 def test_edits_come_again_at_their_step_after_a_kill(small, until):

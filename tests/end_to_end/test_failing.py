@@ -64,7 +64,7 @@ def test_an_exploding_loss_stops_at_its_step_and_keeps_the_last_good_model(small
 
 def test_a_full_disk_fails_the_run_and_leaves_the_checkpoint_before_whole(small, until):
     run = small(model="factories:growing", epochs=2000, checkpoint_every_s=0.2)
-    until(lambda: (run.path / "checkpoints" / "last.safetensors").exists())
+    until((run.path / "checkpoints" / "last.safetensors").exists)
     message = sentence(run)
     assert "last.safetensors" in message
     assert not list((run.path / "checkpoints").glob("*.tmp"))

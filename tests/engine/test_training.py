@@ -7,6 +7,7 @@ import pytest
 
 from nbfinetune.errors import NonFiniteLoss
 from nbfinetune.records import (
+    AppliedEdit,
     BatchSizeReduced,
     CheckpointSaved,
     CommandApplied,
@@ -164,7 +165,7 @@ def test_commands_are_applied_between_steps_and_answered(engine):
     }
     (refused,) = log.of(CommandDenied)
     assert "not paused" in refused.reason
-    assert [e.step for e in log.of(CheckpointSaved) if e.which == "last"][0] == 7
+    assert next(e.step for e in log.of(CheckpointSaved) if e.which == "last") == 7
     assert log.of(RunPaused)[0].step == log.of(RunResumed)[0].step == 9
     assert len(log.of(StepDone)) == 16
 
@@ -207,7 +208,7 @@ def test_stop_leaves_a_usable_model_and_the_rest_can_be_trained_later(engine):
         {"optimizer": "adagrad", "l1": 1e-4, "clip_norm": 1.0},
         {"optimizer": "lamb", "loss": "focal", "label_smoothing": 0.1},
     ],
-    ids=lambda s: "-".join(s),
+    ids="-".join,
 )
 def test_a_stopped_run_goes_on_bit_for_bit(engine, settings):
     whole = engine(epochs=3, **settings)
@@ -224,7 +225,22 @@ def test_edits_are_replayed_where_they_were_applied(engine):
     edit = SetSchedule(schedule=Constant(lr=2e-3))
     whole = engine({10: [edit]}, epochs=2)
     stopped = engine({6: [Stop()]}, epochs=2)
-    rest = engine(folder=stopped.folder, edits=[(10, edit)], epochs=2)
+    rest = engine(folder=stopped.folder, edits=[AppliedEdit(1, 10, edit)], epochs=2)
     assert stopped.log.losses() + rest.log.losses() == whole.log.losses()
     assert rest.log.of(ScheduleChanged)[0].step == 10
     assert not rest.log.of(CommandApplied)
+
+
+def test_a_newer_wish_at_an_earlier_step_outlives_a_replayed_one(engine):
+    old, new = (SetSchedule(schedule=Constant(lr=lr)) for lr in (1e-4, 2e-3))
+    decay = SetOptimizer(weight_decay=0.3)
+    log = [AppliedEdit(1, 12, old), AppliedEdit(2, 13, decay)]
+    stopped = engine({6: [Stop()]}, epochs=2)
+    rest = engine({8: [new]}, folder=stopped.folder, edits=log, epochs=2)
+    assert {s.lr for s in rest.log.of(StepDone) if s.step > 8} == {2e-3}
+    assert rest.log.of(OptimizerChanged)[0].step == 13
+    # The same, had the run been killed once more before its next checkpoint.
+    again = engine({6: [Stop()]}, epochs=2)
+    log = [*log, AppliedEdit(3, 8, new)]
+    rest = engine(folder=again.folder, edits=log, epochs=2)
+    assert {s.lr for s in rest.log.of(StepDone) if s.step > 8} == {2e-3}

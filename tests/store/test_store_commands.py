@@ -8,6 +8,7 @@ import pytest
 
 from nbfinetune.errors import CommandRefused, StoreError
 from nbfinetune.records import (
+    AppliedEdit,
     CommandApplied,
     CommandDenied,
     Constant,
@@ -19,6 +20,7 @@ from nbfinetune.records import (
     SetSchedule,
     Stop,
     Unfreeze,
+    in_force,
 )
 from nbfinetune.store import RunStore
 
@@ -76,18 +78,22 @@ def test_edits_outlive_a_rewind_and_stay_answered(worker):
     worker.append([applied(first, curve, step=3), applied(second, decay, step=8)])
     worker.append([applied(third, Pause(), step=9)])
     worker.rewind(5)
-    assert worker.edits() == [(3, curve), (8, decay)]
-    assert worker.edits(after_step=3) == [(8, decay)]
+    assert worker.edits() == [AppliedEdit(first, 3, curve), AppliedEdit(second, 8, decay)]
     assert worker.answer_of(second).step == 8
     assert worker.pending_commands() == []
 
 
-def test_edits_come_in_the_order_of_their_steps_and_then_of_their_answers(worker):
+def test_edits_come_in_the_order_of_their_answers(worker):
     curves = [SetSchedule(schedule=Constant(lr=lr)) for lr in (0.1, 0.2, 0.3)]
     numbers = [worker.send(curve) for curve in curves]
     worker.append([applied(numbers[0], curves[0], step=9)])
     worker.append([applied(numbers[2], curves[2], step=4), applied(numbers[1], curves[1], step=4)])
-    assert worker.edits() == [(4, curves[2]), (4, curves[1]), (9, curves[0])]
+    assert [(e.step, e.edit) for e in worker.edits()] == [
+        (9, curves[0]),
+        (4, curves[2]),
+        (4, curves[1]),
+    ]
+    assert [e.edit for e in in_force(worker.edits())] == [curves[2], curves[1]]
 
 
 def test_the_end_of_a_run_refuses_what_nobody_has_read(worker):
