@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from nbfinetune.errors import NbFinetuneError
@@ -13,16 +15,25 @@ from nbfinetune.records import Arrays, FineTuneConfig, Named, decode
 
 
 def main() -> int:
-    """Wait for a run on standard input; returns the worker's exit status, or 0 without a run."""
+    """Wait for a run on standard input; returns the worker's exit status."""
+    heard: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    threading.Thread(target=_listen, args=(heard,), name="listen", daemon=True).start()
     _warm_up()
-    for line in sys.stdin:
-        record = json.loads(line)
-        if "begin" in record:
-            return _begin(Path(record["begin"]), Path(record["log"]))
+    while "begin" not in (record := heard.get()):
         config = decode(json.dumps(record["describe"]), FineTuneConfig)
         sys.stdout.write(json.dumps(describe(config, Path(record["folder"]))) + "\n")
         sys.stdout.flush()
-    return 0
+    return _begin(Path(record["begin"]), Path(record["log"]))
+
+
+def _listen(heard: SimpleQueue[dict[str, Any]]) -> None:
+    for line in sys.stdin:
+        record = json.loads(line)
+        heard.put(record)
+        if "begin" in record:
+            return
+    # The kernel has gone: nobody wants what is being imported or looked up.
+    os._exit(0)
 
 
 def describe(config: FineTuneConfig, folder: Path) -> dict[str, Any]:
@@ -51,7 +62,7 @@ def describe(config: FineTuneConfig, folder: Path) -> dict[str, Any]:
 
 
 def _warm_up() -> None:
-    import sklearn.datasets  # noqa: F401 - the digits, and what the measures need
+    import sklearn.datasets
     import sklearn.metrics  # noqa: F401
     import timm  # noqa: F401
     import torchvision.transforms.v2  # noqa: F401
@@ -115,7 +126,7 @@ def _device(wanted: str) -> str:
         here = torch.accelerator.is_available() and torch.accelerator.current_accelerator()
         wanted = here.type if here else "cpu"
     if wanted == "cpu":
-        return f"CPU ({torch.get_num_threads()} threads)"
+        return "the CPU"
     # The name would need a context on the device, which would keep its memory while we wait.
     return wanted.upper()
 

@@ -1,4 +1,4 @@
-"""Where a run stands, in the figures of the status line; costs the same however long the run is."""
+"""Where a run stands, in the figures of the status line; reads the newest rows, never all steps."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ def bearings(store: RunStore) -> Bearings:
         "details": failed.details if failed else "",
     }
     if started is None:
-        return Bearings(**told, phase=phase.phase if phase and status in LIVE else "")
+        waiting = phase.phase if phase else "waiting for the worker"
+        return Bearings(**told, phase=waiting if status in LIVE else "")
     finished = store.last(RunFinished) if status == "finished" else None
     return Bearings(
         **told,

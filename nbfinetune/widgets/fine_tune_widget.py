@@ -60,13 +60,14 @@ class FineTuneWidget(Surface):
         As `fine_tune` raises them.
     """
 
+    _run: Run | None = None
+
     def __init__(
         self, data: Any = None, *, run: Run | None = None, root: str | None = None, **settings: Any
     ) -> None:
         reuse = run is not None and data is None and not settings
         self._draft = Draft.of(run.config, run.path) if reuse else Draft(data, settings, root)
         self._guard = threading.RLock()
-        self._run: Run | None = None
         self._status: Status | None = None
         self._outlook: Outlook | None = None
         self._notes: dict[str, str] = {}

@@ -10,11 +10,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from lab_server import JupyterServer, serving
+from notebook_page import NotebookPage
 
-from jupyter_server import JupyterServer, serving
 from nbfinetune.runner.run import runs
 from nbfinetune.store import RunStore
-from notebook_page import NotebookPage
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (
@@ -47,8 +47,21 @@ def browser():
         browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Add to a failed test's report what its page showed."""
+    report = yield
+    page = item.funcargs.get("page")
+    if report.when == "call" and report.failed and page is not None:
+        picture = item.funcargs["tmp_path"] / "page.png"
+        page.screenshot(path=picture)
+        outputs = "\n".join(page.locator(".jp-OutputArea").all_inner_texts())
+        report.sections.append(("page", f"{outputs}\nsee {picture}"))
+    return report
+
+
 @pytest.fixture
-def page(browser):
+def page(browser, tmp_path):
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     page = context.new_page()
     page.set_default_timeout(30_000)

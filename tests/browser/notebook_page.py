@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lab_server import JupyterServer
 from playwright.sync_api import Locator, Page
-
-from jupyter_server import JupyterServer
 
 T = TypeVar("T")
 
@@ -62,6 +62,12 @@ class NotebookPage:
         idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
         self.page.locator(idle).first.wait_for(timeout=60_000)
         self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+        # The page says idle before it is connected, and then forgets the first cell.
+        wait_until(self._is_connected, 60, self.page)
+
+    def _is_connected(self) -> bool:
+        kernels = [session["kernel"] for session in self._sessions()]
+        return any(k["connections"] and k["execution_state"] == "idle" for k in kernels)
 
     def run(self, code: str) -> Locator:
         """Type code into the last cell and run it; gives the cell."""
@@ -70,9 +76,9 @@ class NotebookPage:
         cells.nth(place).locator(".cm-content").click()
         self.page.keyboard.insert_text(code)
         self.page.keyboard.press("Shift+Enter")
-        self.page.wait_for_function(
-            "n => document.querySelectorAll('.jp-Notebook .jp-CodeCell').length > n", arg=place + 1
-        )
+        # A cell that runs or has run has more than a blank between its brackets.
+        ran = cells.nth(place).locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[[*\d]"))
+        ran.wait_for()
         return cells.nth(place)
 
     def restart_kernel(self) -> None:
@@ -81,17 +87,22 @@ class NotebookPage:
         self.server.ask(f"api/kernels/{kernel}/restart", "POST")
         self.await_idle()
 
+    def interrupt_kernel(self) -> None:
+        """Interrupt the cell that is busy."""
+        self.server.ask(f"api/kernels/{self.kernel_id()}/interrupt", "POST")
+
     def kernel_id(self) -> str:
         """Which kernel serves this notebook."""
-        sessions = self.server.ask("api/sessions")
-        mine = [s for s in sessions if s["path"].startswith(f"{self.folder.name}/")]
-        return str(mine[-1]["kernel"]["id"])
+        return str(self._sessions()[-1]["kernel"]["id"])
 
     def close(self) -> None:
         """Shut the kernel down."""
-        for session in self.server.ask("api/sessions"):
-            if session["path"].startswith(f"{self.folder.name}/"):
-                self.server.ask(f"api/sessions/{session['id']}", "DELETE")
+        for session in self._sessions():
+            self.server.ask(f"api/sessions/{session['id']}", "DELETE")
+
+    def _sessions(self) -> list[dict[str, Any]]:
+        sessions = self.server.ask("api/sessions")
+        return [s for s in sessions if s["path"].startswith(f"{self.folder.name}/")]
 
     @property
     def home(self) -> Path:

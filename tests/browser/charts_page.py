@@ -1,0 +1,111 @@
+"""A page that hosts `LiveCharts` without Jupyter: the real widget, the real script, a small model."""
+
+from __future__ import annotations
+
+import base64
+import json
+import queue
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from comm_ear import Message
+
+from nbfinetune.widgets.panel import STATIC
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+HOST = """
+globalThis.Model = class {
+  constructor(state) { this.state = state; this.heard = new Map(); this.changed = {}; }
+  get(name) { return this.state[name]; }
+  set(name, value) { this.state[name] = value; this.changed[name] = value; this.tell("change:" + name); }
+  save_changes() { toPython({ method: "update", state: this.changed }); this.changed = {}; }
+  send(content) { sent.push(content); toPython({ method: "custom", content }); }
+  on(names, listener) { for (const n of names.split(" ")) this.heard.set(n, [...(this.heard.get(n) ?? []), listener]); }
+  off(names, listener) { for (const n of names.split(" ")) this.heard.set(n, (this.heard.get(n) ?? []).filter((l) => l !== listener)); }
+  tell(name, ...args) { for (const listener of this.heard.get(name) ?? []) listener(...args); }
+}
+globalThis.sent = [];
+globalThis.fromPython = (messages) => {
+  for (const { data, buffers } of messages) {
+    const views = buffers.map((b) => new DataView(Uint8Array.from(atob(b), (c) => c.charCodeAt(0)).buffer));
+    if (data.method === "custom") model.tell("msg:custom", data.content, views);
+    else for (const [n, v] of Object.entries(data.state ?? {})) { model.state[n] = v; model.tell("change:" + n); }
+  }
+};
+globalThis.start = async (script, state) => {
+  globalThis.model = new Model(state);
+  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  const widget = (await import(url)).default();
+  await widget.initialize({ model });
+  globalThis.view = async (id) => widget.render({ model, el: document.getElementById(id) });
+  await view("root");
+};
+"""
+
+
+class ChartsPage:
+    """A widget and its page; `pump` carries what the kernel's side says to the page."""
+
+    def __init__(self, page: Page, charts: Any, said: queue.SimpleQueue[Message]) -> None:
+        self.page = page
+        self.charts = charts
+        self.said = said
+        self.bytes = 0
+        page.expose_function("toPython", self._hear)
+        self.open()
+
+    def open(self, theme: str = "") -> None:
+        css = (STATIC / "live_charts.css").read_text()
+        self.page.set_content(
+            f"<style>{theme}</style><style>{css}</style>"
+            "<body><div id=root></div><div id=second></div>"
+        )
+        self.page.add_script_tag(content=HOST)
+        state = {k: getattr(self.charts, k) for k in self.charts.keys if k[0] != "_"}
+        plain = json.loads(json.dumps(state, default=str))
+        self.page.evaluate(
+            "([script, state]) => start(script, state)",
+            [(STATIC / "live_charts.js").read_text(), plain],
+        )
+
+    def _hear(self, data: dict[str, Any]) -> None:
+        self.charts._handle_msg({"content": {"data": data}, "buffers": []})
+
+    def pump(self) -> int:
+        """Deliver what was said; gives the number of messages."""
+        waiting = []
+        while not self.said.empty():
+            data, buffers = self.said.get()
+            self.bytes += len(json.dumps(data, default=str)) + sum(map(len, buffers))
+            waiting.append(
+                {"data": data, "buffers": [base64.b64encode(b).decode() for b in buffers]}
+            )
+        if waiting:
+            self.page.evaluate("(m) => fromPython(m)", waiting)
+        return len(waiting)
+
+    def lose(self) -> None:
+        """Let the next message get lost on its way."""
+        self.said.get(timeout=10)
+
+    def until(self, condition: str | Callable[[], Any], seconds: float = 15.0) -> Any:
+        """Pump until a script of the page, or a function, says yes."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.pump()
+            met = self.page.evaluate(condition) if isinstance(condition, str) else condition()
+            if met:
+                return met
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"in {seconds} s this did not come true: {condition}")
+
+    def points(self, chart: str, trace: int = 0) -> int:
+        """Points of a line as Plotly has them."""
+        return self.page.evaluate(
+            "([chart, trace]) => document.querySelector(`[aria-label='${chart}'] .nbft-plot`)"
+            ".data?.[trace]?.x.length ?? 0",
+            [chart, trace],
+        )
