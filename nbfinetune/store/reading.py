@@ -30,7 +30,7 @@ from nbfinetune.records import (
     decode,
 )
 from nbfinetune.store import database, layout
-from nbfinetune.store.digest import DIGEST_QUERY, digest_array
+from nbfinetune.store.digest import digest_of
 from nbfinetune.store.rows import command_from, from_columns, from_log, kind_of, step_arrays
 from nbfinetune.store.standing import Process, standing
 
@@ -156,9 +156,8 @@ class RunReader:
         ndarray of float64, shape (buckets, len(DIGEST))
             Columns as `DIGEST` names them; NaN where nothing finite was measured.
         """
-        most = -1 if last is None else last
         with self._reading() as db:
-            return digest_array(db.execute(DIGEST_QUERY, (first, most, most, width)))
+            return digest_of(db, width, first, last)
 
     def epochs(self, after: int = 0) -> list[EpochDone]:
         """Epochs with a greater `seq` than `after`, in their order."""
@@ -202,8 +201,12 @@ class RunReader:
                 "SELECT id, applied_at, body FROM commands WHERE applied_at IS NOT NULL "
                 "ORDER BY answered"
             ).fetchall()
-        applied = [AppliedEdit(number, step, command_from(body)) for number, step, body in rows]
-        return [entry for entry in applied if isinstance(entry.edit, Edit)]
+        applied = [(number, step, command_from(body)) for number, step, body in rows]
+        return [
+            AppliedEdit(number, step, command)
+            for number, step, command in applied
+            if isinstance(command, Edit)
+        ]
 
     def worker(self) -> Process | None:
         """The worker that made the last claim, alive or not; None while a launched one has not."""

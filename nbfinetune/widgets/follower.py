@@ -165,10 +165,10 @@ class Follower:
                 _log.exception("a widget could not take an update of %s", self.folder)
 
     def _rest(self) -> None:
-        self._thread = None
         if self._store is not None:
             self._store.close()
             self._store = None
+        self._thread = None
 
 
 def _follow(known: weakref.ref[Follower], wake: threading.Event) -> None:

@@ -80,9 +80,12 @@ class LiveCharts(anywidget.AnyWidget):
     log_lr = t.Bool(default_value=False).tag(sync=True)
     by_epoch = t.Bool(default_value=False).tag(sync=True)
     hidden = t.List(t.Unicode()).tag(sync=True)
-    labels = t.List(t.Unicode(), read_only=True).tag(sync=True)
-    picture = t.Unicode(read_only=True).tag(sync=True)
-    still_id = t.Unicode(read_only=True).tag(sync=True)
+    labels = t.List(t.Unicode()).tag(sync=True)
+    picture = t.Unicode().tag(sync=True)
+    still_id = t.Unicode().tag(sync=True)
+
+    _followers: Sequence[Follower] = ()
+    _ears: Sequence[_Ear] = ()
 
     def __init__(
         self,
@@ -93,9 +96,12 @@ class LiveCharts(anywidget.AnyWidget):
         self._esm, self._css = (bundle(f"live_charts.{kind}").read_text("utf-8") for kind in KINDS)
         self._runs = _opened(runs)
         self._still: Still | None = None
-        super().__init__(hidden=_hidden(metrics), **settings)
-        self.set_trait("labels", [_label(run, self._runs) for run in self._runs])
-        self.set_trait("still_id", f"nbft-still-{uuid.uuid4().hex[:12]}")
+        super().__init__(
+            hidden=_hidden(metrics),
+            labels=[_label(run, self._runs) for run in self._runs],
+            still_id=f"nbft-still-{uuid.uuid4().hex[:12]}",
+            **settings,
+        )
         self.on_msg(self._answer)
         answer_beside_cells(self)
         self._followers = [Follower.of(run.path) for run in self._runs]
@@ -179,7 +185,7 @@ class LiveCharts(anywidget.AnyWidget):
         if self._still is not None:
             self._still.refresh(over=update.status not in LIVE)
         if update.status not in LIVE:
-            self.set_trait("picture", self.snapshot_svg())
+            self.picture = self.snapshot_svg()
 
     def _histories(self) -> list[RunHistory]:
         return [follower.history or RunHistory() for follower in self._followers]

@@ -1,4 +1,4 @@
-"""A page that hosts `LiveCharts` without Jupyter: the real widget, the real script, a small model."""
+"""A page that hosts `LiveCharts` without Jupyter: real widget, real script, a small model."""
 
 from __future__ import annotations
 
@@ -18,21 +18,43 @@ if TYPE_CHECKING:
 
 HOST = """
 globalThis.Model = class {
-  constructor(state) { this.state = state; this.heard = new Map(); this.changed = {}; }
+  constructor(state) {
+    this.state = state;
+    this.heard = new Map();
+    this.changed = {};
+  }
   get(name) { return this.state[name]; }
-  set(name, value) { this.state[name] = value; this.changed[name] = value; this.tell("change:" + name); }
-  save_changes() { toPython({ method: "update", state: this.changed }); this.changed = {}; }
-  send(content) { sent.push(content); toPython({ method: "custom", content }); }
-  on(names, listener) { for (const n of names.split(" ")) this.heard.set(n, [...(this.heard.get(n) ?? []), listener]); }
-  off(names, listener) { for (const n of names.split(" ")) this.heard.set(n, (this.heard.get(n) ?? []).filter((l) => l !== listener)); }
-  tell(name, ...args) { for (const listener of this.heard.get(name) ?? []) listener(...args); }
+  set(name, value) {
+    this.state[name] = this.changed[name] = value;
+    this.tell("change:" + name);
+  }
+  save_changes() {
+    toPython({ method: "update", state: this.changed });
+    this.changed = {};
+  }
+  send(content) {
+    sent.push(content);
+    toPython({ method: "custom", content });
+  }
+  on(names, listener) {
+    for (const n of names.split(" ")) this.heard.set(n, [...this.of(n), listener]);
+  }
+  off(names, listener) {
+    for (const n of names.split(" ")) this.heard.set(n, this.of(n).filter((l) => l !== listener));
+  }
+  of(name) { return this.heard.get(name) ?? []; }
+  tell(name, ...args) { for (const listener of this.of(name)) listener(...args); }
 }
 globalThis.sent = [];
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 globalThis.fromPython = (messages) => {
   for (const { data, buffers } of messages) {
-    const views = buffers.map((b) => new DataView(Uint8Array.from(atob(b), (c) => c.charCodeAt(0)).buffer));
-    if (data.method === "custom") model.tell("msg:custom", data.content, views);
-    else for (const [n, v] of Object.entries(data.state ?? {})) { model.state[n] = v; model.tell("change:" + n); }
+    if (data.method === "custom") {
+      model.tell("msg:custom", data.content, buffers.map((b) => new DataView(bytes(b).buffer)));
+      continue;
+    }
+    Object.assign(model.state, data.state);
+    for (const name of Object.keys(data.state ?? {})) model.tell("change:" + name);
   }
 };
 globalThis.start = async (script, state) => {

@@ -7,6 +7,7 @@ import { RunData } from "./run_data";
 
 /** How long a page waits for the kernel before it says that there is none. */
 const PATIENCE_MS = 4000;
+const TRIES = 5;
 
 type Listener = (run: number) => void;
 
@@ -18,6 +19,9 @@ export class Feed {
   answered = false;
   private readonly listeners = new Set<Listener>();
   private lastId = 0;
+  /** By run, the newest window that was asked for; answers to older ones are out of date. */
+  private readonly windows = new Map<number, number>();
+  private tries = 0;
   private asking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly model: AnyModel, signal: AbortSignal | undefined) {
@@ -43,12 +47,15 @@ export class Feed {
     this.asking = setTimeout(() => {
       this.asking = undefined;
       if (!this.answered) this.tell(0);
+      this.tries += 1;
+      if (this.tries < TRIES) this.refresh();
     }, PATIENCE_MS);
   }
 
   /** Ask for the steps between two of a run in full resolution. */
   window(run: number, first: number, last: number): void {
     this.lastId += 1;
+    this.windows.set(run, this.lastId);
     this.model.send({ type: "window", id: this.lastId, run, first, last });
   }
 
@@ -66,7 +73,7 @@ export class Feed {
       this.settled();
     } else if (message.kind === "delta") {
       if (!run.add(message, buffers)) this.refresh();
-    } else if (message.id === this.lastId || this.runs.length > 1) {
+    } else if (message.id === this.windows.get(message.run)) {
       run.refine(message.first, message.last, numbers(buffers[0]));
     }
     this.tell(message.run);
@@ -75,6 +82,7 @@ export class Feed {
   private settled(): void {
     clearTimeout(this.asking);
     this.asking = undefined;
+    this.tries = 0;
   }
 
   private tell(run: number): void {

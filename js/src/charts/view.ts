@@ -2,7 +2,7 @@
 
 import type { AnyModel } from "@anywidget/types";
 
-import { at, COUNT, FIRST, LAST } from "../lib/digest";
+import { at, COLUMNS, COUNT, FIRST, LAST, type Rows } from "../lib/digest";
 import { el, setAttribute, show } from "../lib/dom";
 import { Chart, type Surroundings } from "./chart";
 import { checkbox, slider } from "./controls";
@@ -29,6 +29,7 @@ export class ChartsView implements Surroundings {
   private readonly grid: HTMLElement;
   private readonly runKeys: HTMLElement[];
   private across: Span;
+  private calm = "";
   private settling: ReturnType<typeof setTimeout> | undefined;
   private theme: Theme | undefined;
   private options: Options;
@@ -108,12 +109,8 @@ export class ChartsView implements Surroundings {
       const perUnit = 1 / scaled(1, run, this.options);
       const first = Math.max(0, Math.floor(from * perUnit));
       const last = Math.min(run.digest.lastStep, Math.ceil(to * perUnit));
-      const { rows, size } = run.digest;
-      let coarse = false;
-      for (let row = 0; row < size && !coarse; row += 1) {
-        coarse = at(rows, row, COUNT) > 1 && at(rows, row, LAST) >= first && at(rows, row, FIRST) <= last;
-      }
-      if (coarse && last > first) this.feed.window(place, first, last);
+      const buckets = bucketsWithin(run.digest.rows, first, last);
+      if (buckets) this.feed.window(place, ...buckets);
     });
   }
 
@@ -161,7 +158,15 @@ export class ChartsView implements Surroundings {
     if (still) this.picture.replaceChildren(pictureOf(still));
     else this.picture.replaceChildren();
     show(this.grid, still === "");
-    for (const chart of this.charts.values()) this.redraws.request(chart);
+    const calm = this.standing();
+    for (const [name, chart] of this.charts) if (name !== "metrics" || calm !== this.calm) this.redraws.request(chart);
+    this.calm = calm;
+  }
+
+  /** What the metrics are drawn of: a step alone changes nothing in them. */
+  private standing(): string {
+    const runs = this.feed.runs.map((run) => [run.seq < 0, run.epochs.at(-1)?.[0], run.marks.length, run.standing.status]);
+    return JSON.stringify([runs, this.frame("metrics").across, this.feed.answered]);
   }
 
   private readOptions(): Options {
@@ -190,6 +195,18 @@ export class ChartsView implements Surroundings {
   private drawRunKeys(): void {
     this.runKeys.forEach((button, run) => setAttribute(button, "aria-pressed", String(!this.isHidden(`run:${run}`))));
   }
+}
+
+/** First and last step of the buckets that touch a window; undefined where they are single steps. */
+function bucketsWithin(rows: Rows, first: number, last: number): [number, number] | undefined {
+  let span: [number, number] | undefined;
+  let coarse = false;
+  for (let row = 0; row < rows.length / COLUMNS; row += 1) {
+    if (at(rows, row, LAST) < first || at(rows, row, FIRST) > last) continue;
+    span = [span?.[0] ?? at(rows, row, FIRST), at(rows, row, LAST)];
+    coarse ||= at(rows, row, COUNT) > 1;
+  }
+  return coarse ? span : undefined;
 }
 
 /** Rule that hides the picture for saved notebooks while its live charts are on the page. */

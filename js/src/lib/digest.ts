@@ -79,14 +79,14 @@ function add(into: Rows, row: number, from: Rows, other: number): void {
   for (const column of SUMS) put(column, (a, b) => a + b);
 }
 
-/** Rows with those between two steps replaced by finer ones. */
+/** Rows with those between two steps replaced by finer ones; none may overlap, or lines would run backwards. */
 export function refined(rows: Rows, first: number, last: number, fine: Rows): Rows {
   const before: number[] = [];
   const after: number[] = [];
   for (let row = 0; row < rows.length / COLUMNS; row += 1) {
     const cells = rows.subarray(row * COLUMNS, (row + 1) * COLUMNS);
-    if (at(rows, row, FIRST) < first) before.push(...cells);
-    else if (at(rows, row, LAST) > last) after.push(...cells);
+    if (at(rows, row, LAST) < first) before.push(...cells);
+    else if (at(rows, row, FIRST) > last) after.push(...cells);
   }
   return joined([Float64Array.from(before), fine, Float64Array.from(after)]);
 }

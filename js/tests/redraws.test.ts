@@ -1,0 +1,97 @@
+// Redraws: never more than a share of the time, at once for a person, never for nobody.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { place, weight } from "../src/charts/controls";
+import { roundedEnd } from "../src/charts/figure";
+import { Redraws, SHARE, type Stage } from "../src/charts/redraws";
+
+class Play implements Stage {
+  time = 0;
+  dark = false;
+  private later: [number, () => void][] = [];
+  now = () => this.time;
+  hidden = () => this.dark;
+  frame = (callback: () => void) => this.later.push([this.time + 16, callback]);
+  wait = (callback: () => void, ms: number) => this.later.push([this.time + ms, callback]);
+
+  until(end: number, each: () => void = () => undefined): void {
+    for (; this.time < end; this.time += 1) {
+      each();
+      const due = this.later.filter(([at]) => at <= this.time);
+      this.later = this.later.filter(([at]) => at > this.time);
+      for (const [, callback] of due) callback();
+    }
+  }
+}
+
+class Picture {
+  visible = true;
+  drawn = 0;
+  constructor(private readonly play: Play, private readonly cost: number) {}
+  draw(): void {
+    this.drawn += 1;
+    this.play.time += this.cost;
+  }
+}
+
+test("live data takes no more than its share, and every chart has its turn", () => {
+  const play = new Play();
+  const redraws = new Redraws(play);
+  const charts = [10, 10, 20].map((cost) => new Picture(play, cost));
+  play.until(10_000, () => charts.forEach((chart) => redraws.request(chart)));
+  assert.ok(redraws.spent / play.time <= SHARE * 1.02, `${redraws.spent / play.time}`);
+  const turns = charts.map((chart) => chart.drawn);
+  assert.ok(Math.max(...turns) - Math.min(...turns) <= 1, `${turns}`);
+  assert.ok(Math.min(...turns) > 10);
+});
+
+test("what a person changed is drawn in the next frame, all of it", () => {
+  const play = new Play();
+  const redraws = new Redraws(play);
+  const charts = [new Picture(play, 100), new Picture(play, 100)];
+  redraws.request(charts[0] as Picture);
+  play.until(200);
+  redraws.hurry(charts);
+  play.until(play.time + 20);
+  assert.deepEqual(charts.map((chart) => chart.drawn), [2, 1]);
+});
+
+test("nothing is drawn on a hidden page, and everything once it is looked at", () => {
+  const play = new Play();
+  const redraws = new Redraws(play);
+  const chart = new Picture(play, 1);
+  play.dark = true;
+  play.until(500, () => redraws.request(chart));
+  assert.equal(chart.drawn, 0);
+  play.dark = false;
+  redraws.wake();
+  play.until(1000);
+  assert.equal(chart.drawn, 1);
+});
+
+test("a chart out of sight waits until it is seen", () => {
+  const play = new Play();
+  const redraws = new Redraws(play);
+  const chart = new Picture(play, 1);
+  chart.visible = false;
+  play.until(100, () => redraws.request(chart));
+  assert.equal(chart.drawn, 0);
+  chart.visible = true;
+  redraws.wake();
+  play.until(play.time + 50);
+  assert.equal(chart.drawn, 1);
+});
+
+test("the smoothing slider comes back where it was", () => {
+  for (const value of [0, 0.5, 0.9, 0.99, 0.999]) assert.ok(Math.abs(weight(place(value)) - value) < 1e-9);
+});
+
+test("the time line ends a little after the last step, never after the plan", () => {
+  for (const last of [1, 9, 57, 640, 12_345, 999_999]) {
+    const end = roundedEnd(last, 0);
+    assert.ok(end >= last && end <= last * 1.12 + 2, `${last}: ${end}`);
+  }
+  assert.equal(roundedEnd(995, 1000), 1000);
+  assert.equal(roundedEnd(0, 1000), 1000);
+});
