@@ -1,6 +1,6 @@
 // Bundles src/<name>.ts and src/<name>.css into nbfinetune/widgets/static/, one file per widget.
 // `node build.mjs --watch` rebuilds on every change.
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -8,6 +8,7 @@ import * as esbuild from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const KB = 1024;
+const LICENSES = "third_party_licenses.txt";
 const BUDGET_KB = 50;
 /** Bundles that may be larger than the rest, in KB: the charts carry their own Plotly build. */
 const LARGER_KB = new Map([["live_charts.js", 1400]]);
@@ -20,7 +21,7 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** @type {esbuild.BuildOptions} */
+/** @satisfies {esbuild.BuildOptions} */
 const options = {
   entryPoints: readdirSync(flags.src)
     .filter((name) => /\.(ts|css)$/.test(name) && !name.endsWith(".d.ts"))
@@ -46,6 +47,15 @@ function overweight() {
   });
 }
 
+/** Puts the licence of every bundled package beside the bundles, as those licences ask. */
+function license() {
+  const manifest = JSON.parse(readFileSync(join(HERE, "package.json"), "utf8"));
+  const texts = Object.keys(manifest.dependencies).map(
+    (name) => `${name}\n\n${readFileSync(join(HERE, "node_modules", name, "LICENSE"), "utf8")}`,
+  );
+  writeFileSync(join(flags.outdir, LICENSES), texts.join("\n"));
+}
+
 /** Removes what an earlier build left and this one did not write. */
 function sweep(/** @type {esbuild.Metafile} */ metafile) {
   const written = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
@@ -60,7 +70,10 @@ if (flags.watch) {
 } else {
   // esbuild has said by then what it does not like.
   const built = await esbuild.build(options).catch(() => undefined);
-  if (built?.metafile) sweep(built.metafile);
+  if (built) {
+    sweep(built.metafile);
+    license();
+  }
   const complaints = built ? overweight() : [];
   for (const complaint of complaints) console.error(complaint);
   if (!built || complaints.length > 0) process.exitCode = 1;

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from nbfinetune.runner.cross_validation import cross_validate
     from nbfinetune.runner.fine_tune import fine_tune
     from nbfinetune.runner.run import Run, runs
-    from nbfinetune.widgets import FineTuneWidget, LiveCharts
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
 
@@ -25,8 +24,6 @@ __version__ = "0.1.0"
 # Where each name lives; an empty place is a module of this package itself.
 _HOME = {
     "FineTuneConfig": "nbfinetune.records",
-    "FineTuneWidget": "nbfinetune.widgets",
-    "LiveCharts": "nbfinetune.widgets",
     "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
     "LiveCharts": "nbfinetune.widgets.live_charts",
     "NbFinetuneError": "nbfinetune.errors",
@@ -41,8 +38,6 @@ _HOME = {
 
 __all__ = [
     "FineTuneConfig",
-    "FineTuneWidget",
-    "LiveCharts",
     "FineTuneWidget",
     "LiveCharts",
     "NbFinetuneError",

@@ -18,7 +18,7 @@ def test_every_promised_name_is_there(name: str) -> None:
 
 
 def test_the_promised_names_are_what_completion_offers() -> None:
-    assert dir(nbfinetune) == sorted(nbfinetune.__all__)
+    assert dir(nbfinetune) == sorted(set(nbfinetune.__all__))
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
