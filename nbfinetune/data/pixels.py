@@ -7,7 +7,6 @@ Pillow does the work there as here; without torch it also runs in a notebook's k
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,16 +60,11 @@ def _affine(image: Image.Image, matrix: tuple[float, ...]) -> Image.Image:
 
 
 def _shear_x(image: Image.Image, magnitude: float) -> Image.Image:
-    return _affine(image, (1.0, _through_degrees(magnitude), 0.0, 0.0, 1.0, 0.0))
+    return _affine(image, (1.0, magnitude, 0.0, 0.0, 1.0, 0.0))
 
 
 def _shear_y(image: Image.Image, magnitude: float) -> Image.Image:
-    return _affine(image, (1.0, 0.0, 0.0, _through_degrees(magnitude), 1.0, 0.0))
-
-
-def _through_degrees(slope: float) -> float:
-    # torchvision passes the slope on as an angle in degrees; the rounding decides single pixels.
-    return math.tan(math.radians(math.degrees(math.atan(slope))))
+    return _affine(image, (1.0, 0.0, 0.0, magnitude, 1.0, 0.0))
 
 
 def _translate_x(image: Image.Image, magnitude: float) -> Image.Image:

@@ -47,7 +47,7 @@ def test_each_operation_gives_the_pixels_of_torchvision(name, photo, v2):
     theirs = v2.TrivialAugmentWide(fill=FILL[0])
     signs = (1, -1) if OPERATIONS[name].signed else (1,)
     box = (0, 0, *photo.size)
-    for step in (0, 1, 7, 16, 29, 30):
+    for step in range(31):
         for sign in signs:
             magnitude = sign * OPERATIONS[name].magnitude(step)
             wanted = theirs._apply_image_or_video_transform(
@@ -107,6 +107,15 @@ def test_crops_fill_the_range_of_their_preset(preset, size, photo):
     assert 1.01 < ratios.max() < crop.ratio[1] * 1.02
     assert len({p.box[:2] for p in plans}) > 300
     assert 240 < sum(p.flip for p in plans) < 360
+
+
+def test_crops_reach_every_edge():
+    config = AugmentConfig(preset="light")
+    boxes = np.array([draw(config, rng_for(0, 0, i), 12, 10).box for i in range(600)])
+    assert boxes.min(axis=0)[:2].tolist() == [0, 0]
+    assert boxes.max(axis=0)[2:].tolist() == [12, 10]
+    smaller = boxes[(boxes[:, 2] - boxes[:, 0] < 10) & (boxes[:, 3] - boxes[:, 1] < 10)]
+    assert smaller[:, 2:].max(axis=0).tolist() == [12, 10]
 
 
 def test_boxes_fall_as_those_of_torchvision(v2):

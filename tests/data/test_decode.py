@@ -88,6 +88,11 @@ def test_sixteen_bits_are_scaled_and_not_cut_off(name, dtype, tmp_path):
     assert np.asarray(decode(tmp_path / name))[0, :, 0].tolist() == [0, 128, 255]
 
 
+def test_a_dark_image_of_sixteen_bits_stays_dark(tmp_path):
+    Image.fromarray(np.array([[0, 100, 200]], np.uint16)).save(tmp_path / "a.png")
+    assert np.asarray(decode(tmp_path / "a.png"))[0, :, 0].tolist() == [0, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
@@ -138,9 +143,11 @@ def test_a_photo_is_turned_upright_once(orientation, name, tmp_path):
     assert near(corners(tmp_path / name), RED, GREEN, by=24)
 
 
-def test_a_broken_exif_block_does_not_cost_the_photo(tmp_path):
-    halves().save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xffnonsense", quality=95)
-    assert near(corners(tmp_path / "a.jpg"), RED, GREEN)
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp"])
+@pytest.mark.parametrize("exif", [b"II*\0\xff\xff\xff\xffnonsense", b"MM\0*\0\0", b"nonsense"])
+def test_a_broken_exif_block_does_not_cost_the_photo(exif, name, tmp_path):
+    halves().save(tmp_path / name, exif=b"Exif\0\0" + exif, quality=95)
+    assert near(corners(tmp_path / name), RED, GREEN, by=24)
 
 
 def test_a_large_jpeg_is_decoded_at_a_fraction_that_is_enough(tmp_path):

@@ -178,7 +178,7 @@ def test_arrays_are_indexed_by_row_and_stay_on_the_disk(tmp_path):
     assert (opened.name(7), median_side(opened)) == ("image 7", 6)
 
 
-@pytest.mark.parametrize("damage", ["missing", "short", "pickle"])
+@pytest.mark.parametrize("damage", ["missing", "short", "pickle", "pickled labels"])
 def test_arrays_that_are_damaged_are_named(damage, tmp_path):
     accepted = accept((np.zeros((4, 2, 2), np.uint8), [0, 1, 0, 1]))
     accepted.place(tmp_path)
@@ -188,6 +188,7 @@ def test_arrays_that_are_damaged_are_named(damage, tmp_path):
     elif damage == "short":
         path.write_bytes(path.read_bytes()[:-3])
     else:
+        path = path if damage == "pickle" else path.with_name("labels.npy")
         np.save(path, np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match=r"arrays in .*data can't be read"):
         index_of(accepted.source, tmp_path)
@@ -202,9 +203,10 @@ def test_idx_files_validate_on_their_test_part(parts, tmp_path):
     assert len(index.train) == (40 if len(parts) == 2 else 30)
 
 
-def test_mnist_by_name_is_read_where_it_lies(tmp_path):
-    folder = tmp_path / "root" / "FashionMNIST" / "raw"
-    write_mnist(folder)
+@pytest.mark.parametrize("below", ["FashionMNIST/raw", "."])
+def test_mnist_and_kin_by_name_need_no_torchvision(below, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    write_mnist(tmp_path / "root" / below)
     source = Named(name="fashion-mnist", root=str(tmp_path / "root"))
     index = index_of(source, tmp_path / "run")
     assert index.classes[9] == "Ankle boot"
