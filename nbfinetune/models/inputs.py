@@ -26,8 +26,25 @@ _MINIMUM_PX = {
     "inception_v3": 75,
     "inception_v4": 75,
 }
-# Their layers mix all patches of an image, so that their weights belong to one number of patches.
-_RIGID_FAMILIES = ("mlp_mixer", "efficientformer")
+# Modules of timm whose weights belong to one number of patches and are resampled for no other.
+# Found by loading weights of one size at twice the size.
+_RIGID_FAMILIES = (
+    "byoanet",
+    "byobnet",
+    "convit",
+    "crossvit",
+    "efficientformer",
+    "efficientformer_v2",
+    "gcvit",
+    "hiera",
+    "levit",
+    "mlp_mixer",
+    "nest",
+    "pit",
+    "visformer",
+    "vision_transformer_sam",
+    "volo",
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +97,7 @@ def model_input(name: str) -> ModelInput:
         return _torchvision_input(found)
     if found.origin == "factory":
         cfg = getattr(factory(name), "default_cfg", {})
-        return _from_cfg(name, cfg, rigid=bool(cfg.get("fixed_input_size")))
+        return _from_cfg(name, cfg, rigid=True)
     cfg = timm_config(name)
     rigid = timm.models.is_model_in_modules(found.architecture, _RIGID_FAMILIES)
     return _from_cfg(name, cfg, rigid=rigid)
@@ -135,7 +152,7 @@ def _from_cfg(name: str, cfg: Mapping[str, Any], *, rigid: bool) -> ModelInput:
         size_px=min(cfg.get("input_size", (3, 224, 224))[1:]),
         # Windows and patches of odd sizes: what they take is not a multiple of anything in common.
         fixed_size=bool(cfg.get("fixed_input_size") or minimum),
-        resizable=not rigid,
+        resizable=not (rigid and cfg.get("fixed_input_size")),
         min_px=max([*(minimum or ())[1:], *families, SMALLEST_PX]),
         mean=tuple(cfg.get("mean", default.mean)),
         std=tuple(cfg.get("std", default.std)),

@@ -37,9 +37,10 @@ def test_small_images_lower_the_size_where_the_model_takes_that(name, sizes):
 def test_a_requested_size_wins():
     assert choose_image_size(model_input("resnet18"), 160, 8) == 160
     assert choose_image_size(model_input("vit_tiny_patch16_224"), 96, 500) == 96
+    assert choose_image_size(model_input("halonet26t"), 512, 500) == 512
 
 
-@pytest.mark.parametrize("name", ["mixer_b16_224", "tv_maxvit_t"])
+@pytest.mark.parametrize("name", ["mixer_b16_224", "levit_128", "tv_maxvit_t"])
 def test_a_model_of_one_size_says_which_when_asked_for_another(name):
     with pytest.raises(ConfigError, match="224 pixels only"):
         choose_image_size(model_input(name), 96, 500)
