@@ -141,7 +141,7 @@ def assemble(
     groups = layer_groups(built.module, built.head_names)
     set_trainable(built.module, groups, frozen_at_start(config.model))
     model = built.module.to(placement.device)
-    model = model.to(memory_format=placement.memory_format)  # type: ignore[call-overload]
+    model = model.to(memory_format=placement.memory_format)
     counts = np.bincount(index.labels[index.train], minlength=len(index.classes))
     return Parts(
         config=config,

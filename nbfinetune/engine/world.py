@@ -9,6 +9,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from nbfinetune.errors import TrainingError
+
 
 class World:
     """One process that trains alone.
@@ -53,7 +55,10 @@ class Group(World):
         dist.init_process_group(backend)
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
-        self._talk = dist.new_group(backend="gloo")
+        talk = dist.new_group(backend="gloo")
+        if not isinstance(talk, dist.ProcessGroup):
+            raise TrainingError(f"process {self.rank} of {self.size} could not join the others")
+        self._talk = talk
 
     def share(self, value: Any) -> Any:
         """`value` of rank 0, in every process."""

@@ -10,9 +10,9 @@ from torch import nn
 
 from nbfinetune.errors import ModelError, ModelTooLarge
 from nbfinetune.models import from_factory, from_timm, from_torchvision
-from nbfinetune.models.heads import head_names, replace_head
+from nbfinetune.models.heads import head_names, quieten, replace_head
 from nbfinetune.models.memory import available_bytes, check_fits, needed_bytes
-from nbfinetune.models.names import ModelName, parse_name
+from nbfinetune.models.names import ModelName, parse_name, timm_config
 from nbfinetune.models.weights import load_weights, read_weights
 from nbfinetune.records import ModelConfig
 
@@ -20,6 +20,9 @@ __all__ = ["ORIGINS", "Built", "build"]
 
 ORIGINS = {"timm": from_timm, "torchvision": from_torchvision, "factory": from_factory}
 """Modules with one and the same four functions, by where a model comes from."""
+
+IMAGENET = 1000
+"""Classes of torchvision's published classifiers."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def build(
     heads = head_names(module)
     if config.head == "mlp":
         replace_head(module, heads, num_classes=num_classes, kind="mlp", dropout=config.dropout)
+    if config.head == "mlp" or not _keeps_its_classifier(name, config, num_classes):
+        quieten(module, heads)
     if config.checkpoint is not None:
         state = ORIGINS[name.origin].adapted(module, read_weights(config.checkpoint))
         load_weights(module, state, heads, source=config.checkpoint)
@@ -99,10 +104,18 @@ def _created(
     return module, weights_from
 
 
+def _keeps_its_classifier(name: ModelName, config: ModelConfig, num_classes: int) -> bool:
+    """Whether the published weights bring a classifier for just as many classes."""
+    if not config.pretrained or config.checkpoint is not None or name.origin == "factory":
+        return False
+    published = timm_config(name.full)["num_classes"] if name.origin == "timm" else IMAGENET
+    return bool(num_classes == published)
+
+
 def _rehearse(
     name: ModelName, config: ModelConfig, num_classes: int, image_size: int, device: torch.device
 ) -> None:
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+    with torch.device("meta"):
         try:
             module = ORIGINS[name.origin].create(
                 name, num_classes=num_classes, image_size=image_size, dropout=0.0

@@ -8,9 +8,10 @@ from torch import nn
 
 from nbfinetune.errors import ModelError
 
-__all__ = ["Head", "head_names", "is_under", "replace_head", "set_dropout"]
+__all__ = ["Head", "head_names", "is_under", "quieten", "replace_head", "set_dropout"]
 
 WIDEST_HIDDEN = 512
+QUIET_STD = 0.01
 
 
 class Head(nn.Sequential):
@@ -70,6 +71,20 @@ def replace_head(
         old = module.get_submodule(name)
         parent, _, attribute = name.rpartition(".")
         setattr(module.get_submodule(parent), attribute, _new_head(old, num_classes, kind, dropout))
+
+
+def quieten(module: nn.Module, heads: tuple[str, ...]) -> None:
+    """Let a fresh classifier begin with nearly equal logits for all classes.
+
+    Architectures draw it for 1000 classes; with few, its loud first guesses (a loss of 8 where
+    five classes should give 1.6) send gradients through the pretrained layers that undo them.
+    """
+    for name in heads:
+        layers = module.get_submodule(name).modules()
+        last = [layer for layer in layers if isinstance(layer, (nn.Linear, nn.Conv2d))][-1]
+        nn.init.normal_(last.weight, std=QUIET_STD)
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
 
 
 def set_dropout(module: nn.Module, heads: tuple[str, ...], dropout: float) -> None:

@@ -68,7 +68,8 @@ def configure(source: Source, settings: Mapping[str, Any]) -> FineTuneConfig:
     """
     from nbfinetune.schedules import check
 
-    flat, sections = dict(settings), {}
+    flat = dict(settings)
+    sections: dict[str, Any] = {}
     schedule = _schedule(flat)
     seed = flat.pop("seed", 0)
     for section, record in SECTIONS.items():
