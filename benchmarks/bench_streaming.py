@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -136,9 +137,8 @@ def main(lengths: list[int]) -> None:
     """Print a row for each length."""
     print("steps      kernel CPU   on the wire   snapshot   page script   layout   opened in")
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
-        )
+        program = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         for steps in lengths:
             folder = Path(home) / str(steps)
             long_run(folder, steps).close()

@@ -12,6 +12,8 @@ export interface Frame {
   across: [number, number];
   /** Zoomed values, in the axis' own units (exponents on a logarithmic one). */
   up: Span;
+  /** Where the values may lie when nobody has zoomed; a single epoch would get an axis of any length. */
+  limits: Record<string, unknown>;
   byEpoch: boolean;
   theme: Theme;
 }
@@ -65,7 +67,7 @@ export function layout(frame: Frame, axes: ReadonlySet<string>): object {
     },
     yaxis: {
       ...plain, type: log ? "log" : "linear", nticks: 5,
-      ...(up ? { range: [...up], autorange: false } : { autorange: true }),
+      ...(up ? { range: [...up], autorange: false } : { autorange: true, ...frame.limits }),
       tickformat: log ? ".0e" : "~g", ...(log ? { dtick: 1 } : {}), exponentformat: "e",
     },
     ...(axes.has("y2") ? { yaxis2: { ...plain, overlaying: "y", side: "right", showgrid: false, tickmode: "auto", nticks: 4, rangemode: "tozero", tickformat: ".2~s", ticksuffix: "B" } } : {}),

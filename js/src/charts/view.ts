@@ -17,6 +17,10 @@ const TITLES: [ChartName, string][] = [
   ["loss", "Loss"], ["metrics", "Metrics"], ["learning_rate", "Learning rate"], ["throughput", "Throughput"],
 ];
 const TRAITS = ["smoothing", "log_loss", "log_lr", "by_epoch", "hidden"];
+const LIMITS: Partial<Record<ChartName, Record<string, unknown>>> = {
+  metrics: { autorangeoptions: { clipmin: 0, clipmax: 1.02 } },
+  throughput: { rangemode: "tozero" },
+};
 /** After the last move of a zoom before its steps are asked for. */
 const SETTLED_MS = 250;
 
@@ -79,6 +83,7 @@ export class ChartsView implements Surroundings {
     return {
       across: this.across ?? ([0, end] as [number, number]),
       log: (chart === "loss" && this.model.get("log_loss")) || (chart === "learning_rate" && this.model.get("log_lr")),
+      limits: LIMITS[chart] ?? {},
       byEpoch: this.options.byEpoch,
       theme: this.theme,
     };
