@@ -3,7 +3,7 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 
 import { type Ask, asker, follow } from "./lib/asking";
-import { el, setAttribute, setText, show } from "./lib/dom";
+import { el, OWN_KEYS, setAttribute, setText, show } from "./lib/dom";
 import { count, duration, figure, memory } from "./lib/wording";
 
 interface State {
@@ -82,7 +82,7 @@ class BarView {
     const status = el("div", { class: "nbft-status", role: "status" }, this.word, this.phase, figures);
     const top = el("div", { class: "nbft-bar-top" }, buttons, status);
     const lines = el("div", { class: "nbft-lines" }, this.plan, this.reply);
-    root.append(el("div", { class: "nbft-bar" }, top, this.bar, lines, this.offer, this.failure.element));
+    root.append(el("div", { class: "nbft-bar", ...OWN_KEYS }, top, this.bar, lines, this.offer, this.failure.element));
   }
 
   private button(name: string, label: string, kind = ""): HTMLButtonElement {

@@ -3,7 +3,7 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 
 import { type Ask, asker, follow } from "./lib/asking";
-import { el, setAttribute, show } from "./lib/dom";
+import { el, OWN_KEYS, setAttribute, show } from "./lib/dom";
 import { type Field, FieldView } from "./lib/field";
 
 interface Button {
@@ -55,7 +55,7 @@ class FormView {
     this.more.append(rare);
     this.more.hidden = rare.childElementCount === 0;
     const title = el("h3", { class: "nbft-title" }, this.model.get("title") as string, this.mark);
-    const region = { class: "nbft-panel", role: "region", "aria-label": this.model.get("region") as string };
+    const region = { class: "nbft-panel", role: "region", "aria-label": this.model.get("region") as string, ...OWN_KEYS };
     root.append(el("section", region, title, usual, this.more, this.buttons, this.note));
   }
 

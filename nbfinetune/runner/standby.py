@@ -134,7 +134,7 @@ def take(folder: Path, log: Path) -> int | None:
     int or None
         Its process number; None where a worker must be started from scratch.
     """
-    global _waiting  # noqa: PLW0603 - see `prepare`
+    global _waiting
     with _guard:
         standby, _waiting = _waiting, None
     if standby is None:
@@ -146,4 +146,4 @@ def take(folder: Path, log: Path) -> int | None:
 
 
 def _surroundings() -> tuple[dict[str, str], str, list[str]]:
-    return dict(os.environ), os.getcwd(), list(sys.path)
+    return dict(os.environ), str(Path.cwd()), list(sys.path)

@@ -77,7 +77,7 @@ def _begin(folder: Path, log: Path) -> int:
     with log.open("ab") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    with open(os.devnull, "rb") as nothing:
+    with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     return worker.main(folder)
 
@@ -106,7 +106,7 @@ def _parameters(name: str, classes: int) -> int | None:
 
     with torch.device("meta"):
         model = _blank(parsed.origin, parsed.architecture, classes)
-    return sum(weight.numel() for weight in model.parameters())
+    return int(sum(weight.numel() for weight in model.parameters()))
 
 
 def _blank(origin: str, architecture: str, classes: int) -> Any:
@@ -128,7 +128,7 @@ def _device(wanted: str) -> str:
     if wanted == "cpu":
         return "the CPU"
     # The name would need a context on the device, which would keep its memory while we wait.
-    return wanted.upper()
+    return wanted
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -26,8 +27,8 @@ class Bearings(Struct, frozen=True, kw_only=True):
 
     Parameters
     ----------
-    status : Status
-        The word on record.
+    status : Status or "ready"
+        The word on record; ready where there is no run yet.
     run : str
         The run's id.
     phase : str
@@ -47,7 +48,7 @@ class Bearings(Struct, frozen=True, kw_only=True):
         The worker's sentence and traceback.
     """
 
-    status: Status
+    status: Status | Literal["ready"]
     run: str
     phase: str = ""
     step: int = 0
@@ -74,7 +75,7 @@ def bearings(store: RunStore) -> Bearings:
     status = store.status()
     started, phase = store.last(RunStarted), store.last(PhaseStarted)
     failed = store.last(RunFailed) if status == "failed" else None
-    told = {
+    told: dict[str, Any] = {
         "status": status,
         "run": store.path.name,
         "epochs": store.config.training.epochs,
@@ -94,7 +95,7 @@ def bearings(store: RunStore) -> Bearings:
     )
 
 
-def _progress(store: RunStore, started: RunStarted, status: Status) -> dict[str, object]:
+def _progress(store: RunStore, started: RunStarted, status: Status) -> dict[str, Any]:
     step, epoch = store.last(StepDone), store.last(EpochDone)
     best = max(store.epochs(), key=lambda done: (done.best, done.epoch), default=None)
     done, steps = (step.step if step else 0), started.epochs * started.steps_per_epoch
@@ -112,13 +113,14 @@ def _progress(store: RunStore, started: RunStarted, status: Status) -> dict[str,
 
 
 def _eta(store: RunStore, started: RunStarted, step: StepDone | None, steps: int) -> float | None:
-    """Steps that are left times the seconds a step has taken since the run last began or went on."""
+    """Seconds left at the pace since the run last began or went on."""
     if step is None:
         return None
     marks = [started, store.last(RunResumed), store.last(RunRestored)]
     mark = max((m for m in marks if m), key=lambda event: event.seq)
     taken = step.step - mark.step
-    if taken < 2 or step.time <= mark.time:
+    # One step's time says too little.
+    if taken <= 1 or step.time <= mark.time:
         return None
     pace = (step.time - mark.time) / taken
     return max(0.0, (steps - step.step) * pace - (time.time() - step.time))

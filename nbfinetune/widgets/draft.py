@@ -169,7 +169,7 @@ def flat(config: FineTuneConfig) -> dict[str, Any]:
     return values | {name: value for name, value in curve.items() if name in CURVE}
 
 
-def read(field: Field, raw: Any) -> Any:
+def read(field: Field, raw: Any) -> Any:  # noqa: PLR0911 - one way out for each kind
     """Value of what was typed into a control.
 
     Raises
@@ -210,7 +210,9 @@ def _number(text: str) -> float:
     try:
         return float(text.strip())
     except ValueError:
-        raise ConfigError(f"{text.strip()!r} is not a number; write it like 0.001 or 1e-3") from None
+        raise ConfigError(
+            f"{text.strip()!r} is not a number; write it like 0.001 or 1e-3"
+        ) from None
 
 
 def written(value: Any) -> str | bool:

@@ -8,7 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 from nbfinetune.widgets.model_names import MODEL_NAMES
 
-Kind: TypeAlias = Literal["text", "search", "integer", "number", "choice", "combo", "flag", "slider"]
+Kind: TypeAlias = Literal[
+    "text", "search", "integer", "number", "choice", "combo", "flag", "slider"
+]
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def data_panel(names: list[str]) -> Panel:
               unit="of 1"),
         Field("image_size", "Image size", "integer", "Side of the square that the model sees",
               unit="px", empty="auto"),
-        Field("augment", "Augmentation", "choice", "light: small shifts; standard: random crops; strong: with TrivialAugment",
+        Field("augment", "Augmentation", "choice",
+              "light: small shifts; standard: random crops; strong: with TrivialAugment",
               options=_same("none", "light", "standard", "strong")),
         Field("flip", "Left-right flips", "flag", "Turn off for digits, letters and road signs"),
         Field("mixup", "Mixup", "number", "Beta parameter of mixup; 0 is off", rare=True),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -65,10 +66,12 @@ class FineTuneWidget(Surface):
     def __init__(
         self, data: Any = None, *, run: Run | None = None, root: str | None = None, **settings: Any
     ) -> None:
-        reuse = run is not None and data is None and not settings
-        self._draft = Draft.of(run.config, run.path) if reuse else Draft(data, settings, root)
+        if run is not None and data is None and not settings:
+            self._draft = Draft.of(run.config, run.path)
+        else:
+            self._draft = Draft(data, settings, root)
         self._guard = threading.RLock()
-        self._status: Status | None = None
+        self._status: Status | Literal["ready"] | None = None
         self._outlook: Outlook | None = None
         self._notes: dict[str, str] = {}
         self._troubled: tuple[str, str] = ("", "")
@@ -76,9 +79,7 @@ class FineTuneWidget(Surface):
         self._steering = Steering(self._redraw)
         self._bar = ControlBar(self._press, self._guard)
         panels = (data_panel(named_datasets()), MODEL, SCHEDULE, TRAINING)
-        self._forms = {
-            panel.slot: SettingsForm(panel, self._turn, self._guard) for panel in panels
-        }
+        self._forms = {panel.slot: SettingsForm(panel, self._turn, self._guard) for panel in panels}
         super().__init__({"bar": self._bar, **self._forms, "charts": _waiting(self._turn)})
         self._redraw()
         self._looker = Looker(self._foresee)
@@ -155,7 +156,7 @@ class FineTuneWidget(Surface):
     # What the page asks.
 
     def _press(self, name: str, _: Any) -> str:
-        asks = {
+        asks: dict[str, tuple[str, Callable[[], str]]] = {
             "start": ("start requested", self._start),
             "pause": ("pause requested", partial(self._steer, "pause", "paused")),
             "resume": ("resume requested", partial(self._steer, "resume", "resumed")),
@@ -174,9 +175,9 @@ class FineTuneWidget(Surface):
 
     def _turn(self, name: str, value: Any) -> str:
         if name == "apply_schedule":
-            return self._change("schedule", partial(self._set_schedule))
+            return self._change("schedule", self._set_schedule)
         if name == "unfreeze":
-            return self._change("freeze", partial(self._unfreeze))
+            return self._change("freeze", self._unfreeze)
         error = self._draft.set(name, value)
         self._notes.pop(name, None)
         self._redraw()
@@ -187,7 +188,7 @@ class FineTuneWidget(Surface):
             self._look_ahead()
         return error
 
-    def _change(self, name: str, do: Any) -> str:
+    def _change(self, name: str, do: Callable[[], str]) -> str:
         """Ask a live run for a change; what becomes of it stands beside the setting."""
         self._present()
         self._notes[name] = "requested …"

@@ -39,7 +39,7 @@ class SettingsForm(PagePanel):
 
     title = traitlets.Unicode().tag(sync=True)
     region = traitlets.Unicode().tag(sync=True)
-    fields = traitlets.List().tag(sync=True)
+    fields: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
 
     def __init__(

@@ -13,7 +13,7 @@ AREAS = {
 """Slots that share a column, from top to bottom; `bar` and `charts` have places of their own."""
 
 
-class Surface(ipywidgets.Box):  # type: ignore[misc]
+class Surface(ipywidgets.Box):
     """A grid of panels that keeps its shape at any width; see `js/src/lib/surface.css`.
 
     Parameters

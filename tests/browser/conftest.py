@@ -37,6 +37,7 @@ def server(tmp_path_factory):
 def browser():
     playwright = pytest.importorskip("playwright.sync_api")
     program = next(filter(None, map(shutil.which, NAMES)), None)
+    playwright.expect.set_options(timeout=30_000)
     with playwright.sync_playwright() as started:
         if program is None and not Path(started.chromium.executable_path).is_file():
             if os.environ.get("CI") == "true":

@@ -43,9 +43,7 @@ class NotebookPage:
         self.folder.mkdir()
         (self.folder / "nb.ipynb").write_text(json.dumps(EMPTY))
         path = f"{name}/nb.ipynb"
-        self.address = (
-            f"lab/workspaces/{name}/tree/{path}" if app == "lab" else f"notebooks/{path}"
-        )
+        self.address = f"lab/workspaces/{name}/tree/{path}" if app == "lab" else f"notebooks/{path}"
 
     def open(self) -> None:
         """Load the page and wait until its kernel is idle."""
@@ -53,7 +51,10 @@ class NotebookPage:
         self.await_idle()
 
     def reload(self) -> None:
-        """Load the page anew, as a person does with F5."""
+        """Save, and load the page anew, as a person does with F5."""
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("Control+s")
+        wait_until(lambda: "widget-view" in (self.folder / "nb.ipynb").read_text(), 30, self.page)
         self.page.reload()
         self.await_idle()
 
@@ -83,8 +84,9 @@ class NotebookPage:
 
     def restart_kernel(self) -> None:
         """Restart the kernel, as the menu does."""
-        kernel = self.kernel_id()
-        self.server.ask(f"api/kernels/{kernel}/restart", "POST")
+        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        self.page.get_by_role("menuitem", name=re.compile(r"^Restart Kernel…")).first.click()
+        self.page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
         self.await_idle()
 
     def interrupt_kernel(self) -> None:

@@ -21,7 +21,8 @@ SURFACE = (
     "w"
 )
 PATIENCE_MS = 60_000
-POINTS = """() => Math.max(0, ...[...document.querySelectorAll('[aria-label="Loss"] .js-plotly-plot')]
+PLOTS = """[...document.querySelectorAll('[aria-label="Loss"] .js-plotly-plot')]"""
+POINTS = f"""() => Math.max(0, ...{PLOTS}
     .flatMap(plot => plot.data.map(trace => trace.x?.length ?? 0)))"""
 
 
@@ -119,6 +120,8 @@ def test_the_buttons_work_while_a_cell_is_busy(notebook: NotebookPage) -> None:
     run = begin(notebook)
     notebook.run("import time; time.sleep(600)")
     notebook.page.locator('.jp-Notebook-ExecutionIndicator[data-status="busy"]').first.wait_for()
+    # What is out of sight is not drawn.
+    notebook.page.get_by_role("region", name="Loss").scroll_into_view_if_needed()
     before = points(notebook)
     wait_until(lambda: points(notebook) > before, page=notebook.page)
     notebook.button("Pause").click()
@@ -138,7 +141,7 @@ def test_a_failing_run_shows_its_sentence_and_its_details(notebook: NotebookPage
     says(notebook, "failed")
     failure = notebook.page.get_by_role("alert").filter(visible=True)
     expect(failure).to_contain_text("images can't be read")
-    failure.get_by_text("Details").click()
+    failure.get_by_text("Details", exact=True).click()
     expect(failure.locator("pre")).to_contain_text("Traceback")
 
 

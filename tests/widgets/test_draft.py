@@ -78,7 +78,10 @@ def test_every_field_shows_a_value_that_it_takes_itself(draft: Draft) -> None:
 
 def test_the_rate_follows_the_optimizer_until_it_is_set(draft: Draft) -> None:
     draft.set("optimizer", "sgd")
-    assert draft.config.schedule.lr == configure(Named(name="digits"), {"optimizer": "sgd"}).schedule.lr
+    assert (
+        draft.config.schedule.lr
+        == configure(Named(name="digits"), {"optimizer": "sgd"}).schedule.lr
+    )
     draft.set("lr", "0.5")
     draft.set("optimizer", "adamw")
     assert draft.config.schedule.lr == 0.5

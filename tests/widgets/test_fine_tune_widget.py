@@ -217,7 +217,8 @@ def test_the_buttons_ask_first_and_say_then_what_became_of_it(
     attached.resume()
     until(lambda: bar.bearings["status"] == "running")
     attached.stop()
-    until(lambda: bar.state["buttons"] == dict(start=True, pause=False, resume=True, stop=False))
+    able = {"start": True, "pause": False, "resume": True, "stop": False}
+    until(lambda: bar.state["buttons"] == able)
     assert [type(command) for command in worker.obeyed] == [Pause, Resume, Stop]
 
 

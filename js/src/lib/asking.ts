@@ -5,6 +5,10 @@ import type { AnyModel } from "@anywidget/types";
 /** Ask the kernel to do something; resolves to a sentence where it can't, else to "". */
 export type Ask = (name: string, value?: unknown) => Promise<string>;
 
+/** How long the page waits before it says that nobody answers. */
+const PATIENCE_MS = 15_000;
+const NO_ANSWER = "the kernel has not answered: it is busy with a cell, or gone";
+
 interface Answer {
   id: number;
   error: string;
@@ -24,6 +28,7 @@ export function asker(model: AnyModel, signal: AbortSignal): Ask {
       // A number, not a text: ipykernel 7 routes questions with a text as id by rules of its own.
       const id = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
       waiting.set(id, resolve);
+      setTimeout(() => resolve(NO_ANSWER), PATIENCE_MS);
       model.send({ id, do: "act", name, value: value ?? null });
     });
 }

@@ -2,6 +2,9 @@
 
 type Props = Record<string, string | boolean | undefined>;
 
+/** Attributes of a region whose keys are its own, not the notebook's shortcuts. */
+export const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
+
 /** A new element: attributes by their HTML names (`false` and `undefined` leave them out). */
 export function el<K extends keyof HTMLElementTagNameMap>(
   tag: K,

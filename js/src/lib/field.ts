@@ -33,6 +33,7 @@ export class FieldView {
   private readonly error = el("p", { class: "nbft-error" });
   private readonly note = el("p", { class: "nbft-note", "aria-live": "polite" });
   private typing = false;
+  private asking = false;
 
   /** `marked`: live settings are marked one by one, since the panel as a whole is not live. */
   constructor(readonly field: Field, private readonly ask: Ask, private readonly marked: boolean) {
@@ -43,11 +44,14 @@ export class FieldView {
     this.control = control(field, id);
     this.control.addEventListener("change", () => void this.commit());
     this.control.addEventListener("input", () => (this.typing = true));
+    this.control.addEventListener("keydown", (event) => {
+      if ((event as KeyboardEvent).key === "Enter" && this.typing) void this.commit();
+    });
     this.element = this.laid(id);
   }
 
   draw({ value, error, note, live }: Shown): void {
-    if (!this.typing) this.fill(value);
+    if (!this.typing && !this.asking) this.fill(value);
     setAttribute(this.control, "aria-invalid", error ? "true" : undefined);
     setAttribute(this.control, "aria-describedby", error ? this.error.id : undefined);
     show(this.error, Boolean(error), error);
@@ -81,13 +85,17 @@ export class FieldView {
     if (this.control.value !== text) this.control.value = text;
   }
 
+  /** Send what was typed, once: Enter and leaving the control both mean it. */
   private async commit(): Promise<void> {
+    if (!this.typing || this.asking) return;
     const checkbox = this.control instanceof HTMLInputElement && this.control.type === "checkbox";
     const value = checkbox ? (this.control as HTMLInputElement).checked : this.control.value;
+    this.typing = false;
+    this.asking = true;
     setAttribute(this.control, "aria-busy", "true");
     const error = await this.ask(this.field.name, value);
     setAttribute(this.control, "aria-busy", undefined);
-    this.typing = false;
+    this.asking = false;
     if (error) this.draw({ value: this.control.value, error, note: "", live: !this.mark.hidden });
   }
 }
