@@ -105,8 +105,10 @@ def _created(
 
 
 def _keeps_its_classifier(name: ModelName, config: ModelConfig, num_classes: int) -> bool:
-    """Whether the published weights bring a classifier for just as many classes."""
-    if not config.pretrained or config.checkpoint is not None or name.origin == "factory":
+    """Whether the classifier is the user's own, or of published weights for as many classes."""
+    if name.origin == "factory":
+        return True
+    if not config.pretrained or config.checkpoint is not None:
         return False
     published = timm_config(name.full)["num_classes"] if name.origin == "timm" else IMAGENET
     return bool(num_classes == published)

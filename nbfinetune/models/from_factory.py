@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from nbfinetune.errors import ModelError
-from nbfinetune.models.heads import head_names, replace_head, set_dropout
+from nbfinetune.models.heads import head_names, quieten, replace_head, set_dropout
 from nbfinetune.models.names import ModelName, factory
 
 __all__ = ["adapted", "arguments", "create", "create_pretrained"]
@@ -58,9 +58,9 @@ def create(name: ModelName, *, num_classes: int, image_size: int, dropout: float
             f"{name.full} gave a {type(module).__name__}, not a torch.nn.Module: {module!r:.80}"
         )
     if "num_classes" not in taken:
-        replace_head(
-            module, head_names(module), num_classes=num_classes, kind="linear", dropout=dropout
-        )
+        heads = head_names(module)
+        replace_head(module, heads, num_classes=num_classes, kind="linear", dropout=dropout)
+        quieten(module, heads)
     elif "dropout" not in taken:
         set_dropout(module, head_names(module), dropout)
     return module

@@ -239,6 +239,16 @@ def test_a_factory_that_takes_no_num_classes_gets_a_new_last_layer(own_nets):
     assert built.module(torch.zeros(1, 3, 16, 16)).shape == (1, 5)
 
 
+def test_the_head_that_a_factory_gives_is_left_as_it_is(own_nets):
+    import own_nets as module
+
+    torch.manual_seed(4)
+    theirs = module.Net(5)
+    torch.manual_seed(4)
+    built = build(ModelConfig(name="own_nets:Net"), num_classes=5, image_size=16)
+    assert torch.equal(built.module.out.weight, theirs.out.weight)
+
+
 def test_a_class_is_a_factory_too_and_says_that_its_weights_are_its_own(own_nets):
     built = build(ModelConfig(name="own_nets:Net"), num_classes=5, image_size=16)
     assert built.weights_from == "as own_nets:Net gives them"
