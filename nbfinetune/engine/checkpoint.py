@@ -26,7 +26,7 @@ class Checkpoint:
     Parameters
     ----------
     tensors : mapping of str to Tensor
-        ``model.<name>``, ``ema.<name>``, ``optimizer.<name>``, ``rng.<name>``.
+        ``model.<name>``, ``ema.<name>``, ``mask.<name>``, ``optimizer.<name>``, ``rng.<name>``.
     facts : mapping
         Position, history, and what it takes to use the model without the run.
     """

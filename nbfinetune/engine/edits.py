@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from nbfinetune.engine.optimizers import add_groups, set_values
 from nbfinetune.errors import TrainingError
 from nbfinetune.models.groups import parameter_groups, set_trainable
+from nbfinetune.pruning.magnitude import magnitude_masks, prunable
 from nbfinetune.records import (
     Edit,
     Event,
     LayersUnfrozen,
     OptimizerChanged,
+    Prune,
+    Pruned,
     ScheduleChanged,
     SetOptimizer,
     SetSchedule,
@@ -42,6 +45,8 @@ def apply(training: Training, number: int, edit: Edit, *, silent: bool = False) 
         event = _set_schedule(training, edit)
     elif isinstance(edit, SetOptimizer):
         event = _set_optimizer(training, edit)
+    elif isinstance(edit, Prune):
+        event = _prune(training, edit)
     elif _all_trained(training):
         raise TrainingError("every layer is trained already; there is nothing to unfreeze")
     else:
@@ -71,6 +76,19 @@ def _set_optimizer(training: Training, edit: SetOptimizer) -> Event:
     progress.clip_norm = stepper.clip_norm = values.get("clip_norm", progress.clip_norm)
     progress.l1 = stepper.l1 = values.get("l1", progress.l1)
     return OptimizerChanged(step=progress.step, values=values)
+
+
+def _prune(training: Training, edit: Prune) -> Event:
+    head = training.parts.groups[-1].parameter_names
+    weights = prunable(training.model, kept=head)
+    masks = magnitude_masks(weights, edit.amount) if edit.amount else {}
+    training.mask(masks)
+    return Pruned(
+        step=training.progress.step,
+        amount=edit.amount,
+        zeros=sum(int((~mask).sum()) for mask in masks.values()),
+        weights=sum(weight.numel() for weight in weights.values()),
+    )
 
 
 def _all_trained(training: Training) -> bool:

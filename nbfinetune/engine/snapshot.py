@@ -24,6 +24,7 @@ def take(training: Training) -> Checkpoint:
         **under("optimizer", optimizer_tensors),
         **under("rng", randomness.capture(training.parts.placement.device)),
     }
+    tensors |= under("mask", training.masks)
     if training.ema is not None:
         tensors |= under("ema", training.ema.module.state_dict())
     facts = {
@@ -61,12 +62,14 @@ def restore(training: Training, state: Checkpoint) -> None:
     training.model.load_state_dict(state.part("model"))
     if training.ema is not None:
         training.ema.module.load_state_dict(state.part("ema"))
+    device = training.parts.placement.device
+    training.mask({name: mask.to(device) for name, mask in state.part("mask").items()})
     load_optimizer_state(training.optimizer, state.part("optimizer"), facts["optimizer"])
     stepper = training.stepper
     stepper.scaler.load_state_dict(facts["scaler"])
     stepper.clip_norm, stepper.l1 = progress.clip_norm, progress.l1
     stepper.micro_batch = progress.micro_batch
-    randomness.restore(state.part("rng"), training.parts.placement.device)
+    randomness.restore(state.part("rng"), device)
 
 
 def _use_of(training: Training) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-from msgspec.structs import replace
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor
 
@@ -21,12 +20,13 @@ from nbfinetune.engine.mixing import mix
 from nbfinetune.engine.optimizers import make_optimizer, set_lr
 from nbfinetune.engine.ports import Recorder
 from nbfinetune.engine.progress import Progress
+from nbfinetune.engine.scoring import monitored, score
 from nbfinetune.engine.stepper import Stepper
 from nbfinetune.engine.tape import LossTape
 from nbfinetune.engine.validation import Outputs, validate
 from nbfinetune.errors import NonFiniteLoss, StoreError
-from nbfinetune.evaluation.metrics import measure
 from nbfinetune.models.groups import train_mode
+from nbfinetune.pruning.magnitude import apply_masks
 from nbfinetune.records import (
     BatchSizeReduced,
     EpochDone,
@@ -81,6 +81,7 @@ class Training:
         )
         ema = self.config.training.ema
         self.ema = ModelEmaV3(self.model, decay=ema, use_warmup=True) if ema else None
+        self.masks: dict[str, Tensor] = {}
         self.keeper = Keeper(folder, recorder, self.config.training.checkpoint_every_s)
         self.stale_mode = True
         self._validation_s = 0.0
@@ -144,6 +145,7 @@ class Training:
         progress.step += 1
         if self.ema is not None:
             self.ema.update(self.model, step=progress.step)
+        self.mask(self.masks)
         seconds = self.clock.lap()
         progress.epoch_s += seconds
         self.tape.put(
@@ -160,6 +162,13 @@ class Training:
         )
         for done in self.tape.ready():
             self._record(done)
+
+    def mask(self, masks: dict[str, Tensor]) -> None:
+        """Hold the weights at zero that `masks` leave out."""
+        self.masks = masks
+        for module in (self.model, self.ema and self.ema.module):
+            if masks and module:
+                apply_masks(module, masks)
 
     def _thaws_now(self) -> bool:
         after = self.config.model.freeze_epochs
@@ -242,44 +251,18 @@ class Training:
         outputs = validate(model, self.parts, between=lambda: self.control.attend(self))
         self._validation_s = self.clock.lap()
         self.stale_mode = True
-        done = self.world.share(self._epoch_done(outputs) if outputs else None)
-        return done, outputs
-
-    def _epoch_done(self, outputs: Outputs) -> EpochDone:
-        progress = self.progress
-        measures = measure(outputs.logits, outputs.labels, classes=self.parts.classes)
-        images = progress.losses * self.config.training.batch_size
-        done = EpochDone(
-            step=progress.step,
-            epoch=progress.epoch + 1,
-            train_loss=progress.loss_sum / max(progress.losses, 1),
-            val_loss=measures.val_loss,
-            accuracy=measures.accuracy,
-            top5=measures.top5,
-            precision=measures.precision,
-            recall=measures.recall,
-            macro_f1=measures.macro_f1,
-            roc_auc=measures.roc_auc,
-            seconds=progress.epoch_s + self._validation_s,
-            images_per_s=images / progress.epoch_s if progress.epoch_s else 0.0,
-        )
-        return replace(done, best=self._is_best(done))
-
-    def _is_best(self, done: EpochDone) -> bool:
-        value, best = self._monitored(done), self.progress.best_value
-        return best is None or value > best
-
-    def _monitored(self, done: EpochDone) -> float:
-        monitor = self.config.training.monitor
-        value = float(getattr(done, monitor))
-        return -value if monitor == "val_loss" else value
+        done = None
+        if outputs is not None:
+            config, classes = self.config.training, self.parts.classes
+            done = score(outputs, self.progress, config, classes, self._validation_s)
+        return self.world.share(done), outputs
 
     def _note_best(self, done: EpochDone, outputs: Outputs | None) -> None:
         if self.world.leads:
             self.recorder.emit(done)
         if not done.best:
             return
-        self.progress.best_value = self._monitored(done)
+        self.progress.best_value = monitored(done, self.config.training)
         self.progress.best_epoch = done.epoch
         if outputs is not None:
             self.keeper.keep_best(snapshot.best(self, done), outputs, done)

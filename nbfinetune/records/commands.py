@@ -51,10 +51,22 @@ class Unfreeze(CommandRecord, tag="unfreeze", frozen=True, kw_only=True):
     """Thaw every frozen layer, with fresh optimizer groups for it."""
 
 
-Command: TypeAlias = Pause | Resume | Stop | SaveCheckpoint | SetSchedule | SetOptimizer | Unfreeze
+class Prune(CommandRecord, tag="prune", frozen=True, kw_only=True):
+    """Set the smallest weights of the whole network to zero, and keep them there.
 
-Edit: TypeAlias = SetSchedule | SetOptimizer | Unfreeze
+    Parameters
+    ----------
+    amount : float in [0, 1)
+        Part of all weights of the backbone; 0 lets pruned weights learn again.
+    """
+
+    amount: Annotated[float, Meta(ge=0.0, lt=1.0)]
+
+
+Edit: TypeAlias = SetSchedule | SetOptimizer | Unfreeze | Prune
 """Commands that change the weights to come: replayed at their step when a run is repeated."""
+
+Command: TypeAlias = Pause | Resume | Stop | SaveCheckpoint | Edit
 
 
 class AppliedEdit(Struct, frozen=True):

@@ -113,6 +113,22 @@ class LayersUnfrozen(EventRecord, tag="layers_unfrozen", frozen=True, kw_only=Tr
     trainable_parameters: int
 
 
+class Pruned(EventRecord, tag="pruned", frozen=True, kw_only=True):
+    """The smallest weights were set to zero, and stay there.
+
+    Parameters
+    ----------
+    amount : float in [0, 1)
+        Part of `weights` that was asked for.
+    zeros, weights : int
+        Weights that are held at zero, and weights that could be.
+    """
+
+    amount: float
+    zeros: int
+    weights: int
+
+
 class BatchSizeReduced(EventRecord, tag="batch_size_reduced", frozen=True, kw_only=True):
     """The accelerator ran out of memory; the batch now goes through in smaller pieces."""
 
@@ -187,6 +203,7 @@ Event: TypeAlias = (
     | ScheduleChanged
     | OptimizerChanged
     | LayersUnfrozen
+    | Pruned
     | BatchSizeReduced
     | CheckpointSaved
     | FileSkipped

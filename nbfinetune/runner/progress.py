@@ -12,6 +12,7 @@ from nbfinetune.runner.endings import raise_bad_ending
 from nbfinetune.store import RunStore
 
 _LOOK_S = 0.1
+_NO_TOTAL = "{desc}{elapsed}"
 
 
 @dataclass(frozen=True)
@@ -94,17 +95,26 @@ def _figures(step: StepDone | None, epoch: EpochDone | None) -> dict[str, str]:
 def _bar() -> Any:
     from tqdm.auto import tqdm
 
-    return tqdm(unit="step", dynamic_ncols=True)
+    return tqdm(unit="step", dynamic_ncols=True, bar_format=_NO_TOTAL)
 
 
 def _draw(bar: Any, view: Glance) -> None:
+    """Show where the run stands; in a log file only what a person would want to find there."""
     if bar.total != view.total:
         bar.reset(view.total)
         bar.initial = view.step
+        bar.bar_format = None if view.total else _NO_TOTAL
+    turned = view.label != bar.desc.removesuffix(": ")
     bar.n = view.step
     bar.set_description(view.label, refresh=False)
     bar.set_postfix(view.figures, refresh=False)
-    bar.refresh()
+    if turned or _is_redrawn(bar):
+        bar.refresh()
+
+
+def _is_redrawn(bar: Any) -> bool:
+    """Whether a new line replaces the old one: in a notebook or a terminal, not in a file."""
+    return hasattr(bar, "container") or bool(bar.fp.isatty())
 
 
 def _farewell(store: RunStore) -> None:

@@ -16,6 +16,7 @@ from nbfinetune.records import (
     Event,
     FineTuneConfig,
     Pause,
+    Prune,
     Resume,
     RunPaused,
     RunResumed,
@@ -221,6 +222,26 @@ class Run:
         """Train every layer from now on."""
         with self._store() as store:
             return answers.ask(store, Unfreeze())
+
+    def prune(self, amount: float) -> CommandApplied:
+        """Set the smallest weights of the backbone to zero, and train the rest on.
+
+        Parameters
+        ----------
+        amount : float in [0, 1)
+            Part of all weights of convolutions and linear layers but the head's; 0 lets pruned
+            weights learn again.
+
+        Raises
+        ------
+        ConfigError
+            If `amount` lies outside [0, 1).
+        CommandRefused, RunInterrupted
+            As for `pause`.
+        """
+        command = checked(Prune(amount=amount))
+        with self._store() as store:
+            return answers.ask(store, command)
 
     def load_model(self, which: Which = "best") -> nn.Module:
         """The trained model in eval mode, with `.classes` and `.preprocess`.

@@ -16,6 +16,8 @@ from nbfinetune.records import (
     LayersUnfrozen,
     OptimizerChanged,
     Pause,
+    Prune,
+    Pruned,
     Resume,
     RunFinished,
     RunPaused,
@@ -244,3 +246,19 @@ def test_a_newer_wish_at_an_earlier_step_outlives_a_replayed_one(engine):
     log = [*log, AppliedEdit(3, 8, new)]
     rest = engine(folder=again.folder, edits=log, epochs=2)
     assert {s.lr for s in rest.log.of(StepDone) if s.step > 8} == {2e-3}
+
+
+def test_pruned_weights_stay_zero_while_the_rest_learns_and_after_a_resume(engine):
+    settings = {"epochs": 3, "ema": 0.9}
+    whole = engine({3: [Prune(amount=0.6)]}, **settings)
+    (pruned,) = whole.log.of(Pruned)
+    assert pruned.zeros == round(0.6 * pruned.weights)
+    kept = ("8.weight",)
+    for which in ("last", "best"):
+        weights = [w for n, w in whole.weights(which).items() if w.ndim > 1 and n not in kept]
+        assert sum(int((w == 0).sum()) for w in weights) == pruned.zeros
+    stopped = engine({3: [Prune(amount=0.6)], 14: [Stop()]}, **settings)
+    rest = engine(folder=stopped.folder, **settings)
+    assert stopped.log.losses() + rest.log.losses() == whole.log.losses()
+    for name, weights in whole.weights().items():
+        assert np.array_equal(rest.weights()[name], weights), name

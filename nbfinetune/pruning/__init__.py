@@ -1,0 +1,1 @@
+"""Making a model smaller: which weights go."""
