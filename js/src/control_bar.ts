@@ -82,7 +82,9 @@ class BarView {
     const status = el("div", { class: "nbft-status", role: "status" }, this.word, this.phase, figures);
     const top = el("div", { class: "nbft-bar-top" }, buttons, status);
     const lines = el("div", { class: "nbft-lines" }, this.plan, this.reply);
-    root.append(el("div", { class: "nbft-bar", ...OWN_KEYS }, top, this.bar, lines, this.offer, this.failure.element));
+    // The picture for readers without a kernel is in the way as long as the surface lives.
+    const hiding = el("style", {}, `#${CSS.escape(this.model.get("saved_id") as string)} { display: none }`);
+    root.append(hiding, el("div", { class: "nbft-bar", ...OWN_KEYS }, top, this.bar, lines, this.offer, this.failure.element));
   }
 
   private button(name: string, label: string, kind = ""): HTMLButtonElement {
@@ -93,10 +95,6 @@ class BarView {
   }
 
   private async press(name: string): Promise<void> {
-    if (this.buttons[name]?.getAttribute("aria-disabled") === "true") {
-      this.say((this.model.get("state") as State).missing ?? "");
-      return;
-    }
     this.say(await this.ask(name));
   }
 
@@ -110,10 +108,10 @@ class BarView {
     const state = this.model.get("state") as State;
     for (const [name, button] of Object.entries(this.buttons)) {
       const able = state.buttons?.[name] ?? false;
-      // Start stays within reach of the keyboard, since it says what is missing.
+      // Start can be pressed all the same: it says what is missing.
       const missing = name === "start" && Boolean(state.missing) && able;
       setAttribute(button, "disabled", !able);
-      setAttribute(button, "aria-disabled", missing ? "true" : undefined);
+      button.classList.toggle("nbft-held", missing);
       setAttribute(button, "title", missing ? state.missing : undefined);
     }
     const held = state.buttons?.["resume"] ?? false;

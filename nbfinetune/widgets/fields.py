@@ -188,6 +188,12 @@ TRAINING = Panel("training", "Training", "Training settings", (
           rare=True),
 ))  # fmt: skip
 
+PRUNING = Panel("pruning", "Pruning", "Pruning", (
+    Field("pruning_amount", "Pruning amount", "slider",
+          "Part of the backbone’s weights, the smallest, that a live run sets to zero",
+          live=True, wide=True),
+))  # fmt: skip
+
 CURVE = tuple(field.name for field in SCHEDULE.fields)
 """Settings that make up the learning-rate curve; a live run takes them together."""
 
@@ -196,7 +202,7 @@ OPTIMIZER_LIVE = tuple(field.name for field in TRAINING.fields if field.live)
 
 
 def every_field() -> Iterator[Field]:
-    """Every field of every panel."""
+    """Every field that a configuration has."""
     for panel in (data_panel([]), MODEL, SCHEDULE, TRAINING):
         yield from panel.fields
 

@@ -6,25 +6,25 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
+from uuid import uuid4
 
 import msgspec
 
 from nbfinetune.data.named import named_datasets
-from nbfinetune.errors import CommandRefused, ConfigError, NbFinetuneError
-from nbfinetune.records import LIVE, RESUMABLE, FineTuneConfig, Status
+from nbfinetune.errors import CommandRefused, ConfigError
+from nbfinetune.records import LIVE, FineTuneConfig, Status
 from nbfinetune.runner import standby
 from nbfinetune.runner.endings import interruption
 from nbfinetune.runner.fine_tune import begin
 from nbfinetune.runner.run import Run
 from nbfinetune.store import RunStore
-from nbfinetune.widgets import plan
 from nbfinetune.widgets.bearings import Bearings, bearings
 from nbfinetune.widgets.control_bar import ControlBar
-from nbfinetune.widgets.draft import Draft
+from nbfinetune.widgets.draft import Draft, read
 from nbfinetune.widgets.fields import (
-    CURVE,
     MODEL,
     OPTIMIZER_LIVE,
+    PRUNING,
     SCHEDULE,
     TRAINING,
     Panel,
@@ -32,8 +32,11 @@ from nbfinetune.widgets.fields import (
 )
 from nbfinetune.widgets.follower import Follower
 from nbfinetune.widgets.history import Update
+from nbfinetune.widgets.live_changes import LiveChanges
 from nbfinetune.widgets.looker import Looker, Outlook
 from nbfinetune.widgets.panel import Act, answer_beside_cells
+from nbfinetune.widgets.saved_output import SavedOutput, result_html
+from nbfinetune.widgets.scene import Scene
 from nbfinetune.widgets.settings_form import SettingsForm
 from nbfinetune.widgets.steering import Steering
 from nbfinetune.widgets.surface import Surface
@@ -73,12 +76,14 @@ class FineTuneWidget(Surface):
         self._guard = threading.RLock()
         self._status: Status | Literal["ready"] | None = None
         self._outlook: Outlook | None = None
-        self._notes: dict[str, str] = {}
         self._troubled: tuple[str, str] = ("", "")
-        self._thawed = False
+        self._amount = 0.5
+        self._changes = LiveChanges(self._present, self._redraw)
         self._steering = Steering(self._redraw)
-        self._bar = ControlBar(self._press, self._guard)
-        panels = (data_panel(named_datasets()), MODEL, SCHEDULE, TRAINING)
+        saved_id = f"nbft-saved-{uuid4().hex[:12]}"
+        self._saved = SavedOutput(saved_id, self._result)
+        self._bar = ControlBar(self._press, self._guard, saved_id=saved_id)
+        panels = (data_panel(named_datasets()), MODEL, SCHEDULE, TRAINING, PRUNING)
         self._forms = {panel.slot: SettingsForm(panel, self._turn, self._guard) for panel in panels}
         super().__init__({"bar": self._bar, **self._forms, "charts": _waiting(self._turn)})
         self._redraw()
@@ -140,7 +145,8 @@ class FineTuneWidget(Surface):
         charts = LiveCharts(run)
         answer_beside_cells(charts)
         with self._guard:
-            self._run, self._status, self._notes, self._thawed = run, None, {}, False
+            self._run, self._status = run, None
+            self._changes.forget()
             self.place("charts", charts)
         self._take_bearings()
         # Never under the guard: the follower tells us under a lock of its own.
@@ -152,6 +158,15 @@ class FineTuneWidget(Surface):
         if self._run is not None:
             self._follower.unsubscribe(self._hear)
         super().close()
+
+    def _ipython_display_(self, **_: object) -> None:
+        from IPython.display import display
+
+        display({**self._repr_mimebundle_(), "text/plain": repr(self)}, raw=True)
+        self._saved.show()
+
+    def __repr__(self) -> str:
+        return f"FineTuneWidget(run={self._run!r})"
 
     # What the page asks.
 
@@ -174,34 +189,34 @@ class FineTuneWidget(Surface):
         return ""
 
     def _turn(self, name: str, value: Any) -> str:
-        if name == "apply_schedule":
-            return self._change("schedule", self._set_schedule)
-        if name == "unfreeze":
-            return self._change("freeze", self._unfreeze)
+        if name in ("apply_schedule", "unfreeze", "prune"):
+            return self._change_run(name)
+        if name == "pruning_amount":
+            return self._take_amount(value)
         error = self._draft.set(name, value)
-        self._notes.pop(name, None)
+        self._changes.notes.pop(name, None)
         self._redraw()
-        if not error and self._is_live() and name in OPTIMIZER_LIVE:
-            values = {name: getattr(self._draft.config.optimizer, name)}
-            self._change(name, partial(self._set_optimizer, values))
         if not error and not self._is_live():
             self._look_ahead()
+        elif not error and name in OPTIMIZER_LIVE:
+            self._changes.set_optimizer(name, getattr(self._draft.config.optimizer, name))
         return error
 
-    def _change(self, name: str, do: Callable[[], str]) -> str:
-        """Ask a live run for a change; what becomes of it stands beside the setting."""
-        self._present()
-        self._notes[name] = "requested …"
+    def _change_run(self, name: str) -> str:
+        if name == "apply_schedule":
+            self._changes.set_schedule(self._draft.config.schedule)
+        elif name == "prune":
+            self._changes.prune(self._amount)
+        else:
+            self._changes.unfreeze()
+        return ""
+
+    def _take_amount(self, value: Any) -> str:
+        try:
+            self._amount = read(PRUNING.fields[0], value)
+        except ConfigError as error:
+            return str(error)
         self._redraw()
-
-        def noted() -> None:
-            try:
-                self._notes[name] = do()
-            except NbFinetuneError as error:
-                self._notes[name] = f"refused: {error}"
-            self._redraw()
-
-        threading.Thread(target=noted, name=f"change {name}", daemon=True).start()
         return ""
 
     def _start(self) -> str:
@@ -216,18 +231,6 @@ class FineTuneWidget(Surface):
             return "that run is not there any more"
         self.attach(self._outlook.live)
         return f"shows {self._outlook.live.id}"
-
-    def _set_schedule(self) -> str:
-        answer = self._present().set_schedule(self._draft.config.schedule)
-        return f"in force from step {answer.step:,}"
-
-    def _set_optimizer(self, values: dict[str, float]) -> str:
-        return f"in force from step {self._present().set_optimizer(**values).step:,}"
-
-    def _unfreeze(self) -> str:
-        answer = self._present().unfreeze()
-        self._thawed = True
-        return f"all layers train from step {answer.step:,}"
 
     def _present(self) -> Run:
         if self._run is None:
@@ -251,6 +254,7 @@ class FineTuneWidget(Surface):
             self._troubled = (now.error, now.details)
         changed, self._status = self._status != now.status, now.status
         self._bar.bearings = msgspec.to_builtins(now)
+        self._saved.renew(at_once=changed and now.status not in LIVE)
         if changed:
             self._redraw()
             if now.status not in LIVE:
@@ -271,6 +275,12 @@ class FineTuneWidget(Surface):
 
     # What is drawn.
 
+    def _result(self) -> str:
+        """HTML for readers without a kernel."""
+        if self._run is None:
+            return ""
+        return result_html(self._run, self.slot("charts").snapshot_html())
+
     def _is_live(self) -> bool:
         return self._status in LIVE
 
@@ -278,75 +288,16 @@ class FineTuneWidget(Surface):
         with self._guard:
             if self._run is None:
                 self._bar.bearings = msgspec.to_builtins(Bearings(status="ready", run=""))
-            self._bar.state = self._bar_state()
-            shown, hidden = self._draft.shown(), self._draft.hidden()
+            scene = Scene(
+                self._draft, self._steering.word, self._run, self._status, *self._troubled,
+                self._outlook, self._changes.notes, self._changes.thawed, self._amount,
+            )  # fmt: skip
+            self._bar.state = scene.bar()
             for form in self._forms.values():
-                names = [field["name"] for field in form.fields]
-                form.state = {
-                    "values": {name: shown[name] for name in names},
-                    "errors": _only(self._draft.errors, names),
-                    "notes": _only(self._notes, names),
-                    "hidden": [name for name in hidden if name in names],
-                    "live": self._is_live(),
-                    "buttons": self._buttons(names),
-                }
-
-    def _bar_state(self) -> dict[str, Any]:
-        word, status, live = self._steering.word, self._status, self._is_live()
-        trouble, details = self._troubled
-        return {
-            "buttons": {
-                "start": not live,
-                "pause": status == "running",
-                "resume": status == "paused" or status in RESUMABLE,
-                "stop": live,
-            },
-            "missing": self._draft.missing(),
-            "plan": self._line(),
-            "offer": self._offer(),
-            "asked": word.asked and f"{word.asked} …",
-            "applied": word.applied,
-            "error": word.refused or trouble,
-            "details": word.details or (details if not word.refused else ""),
-        }
-
-    def _line(self) -> str:
-        if self._run is not None and self._is_live():
-            return f"{self._run.id}"
-        if missing := self._draft.missing():
-            return f"Start needs: {missing}"
-        known = self._outlook if self._outlook and self._outlook.config == self.config else None
-        hint = self._draft.accepted.hint if self._draft.accepted else ""
-        facts, seconds = (known.facts, known.epoch_s) if known else ({}, None)
-        return "Start: " + plan.sentence(self.config, hint, facts, seconds)
-
-    def _offer(self) -> str:
-        live = self._outlook.live if self._outlook else None
-        if live is None or self._run is not None:
-            return ""
-        return f"A run of this data is training: {live.id}."
-
-    def _buttons(self, names: list[str]) -> list[dict[str, Any]]:
-        if not self._is_live() or self._run is None:
-            return []
-        if CURVE[0] in names:
-            told = "Follow this curve from the next step on"
-            return [_button("apply_schedule", "Apply to this run", told)]
-        frozen = self._run.config.model.freeze != "none" or self._run.config.model.freeze_epochs
-        if "freeze" in names and frozen and not self._thawed:
-            return [_button("unfreeze", "Unfreeze now", "Train every layer from the next step on")]
-        return []
+                form.state = scene.form([field["name"] for field in form.fields])
 
 
 def _waiting(act: Act) -> SettingsForm:
     """What lies in the place of the charts before there is a run."""
     told = "Loss, metrics, learning rate and throughput are drawn here as soon as a run begins."
     return SettingsForm(Panel("charts", "Charts", "Charts", ()), act, state={"note": told})
-
-
-def _button(name: str, label: str, told: str) -> dict[str, Any]:
-    return {"name": name, "label": label, "help": told, "enabled": True}
-
-
-def _only(values: dict[str, str], names: list[str]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if name in names}

@@ -27,6 +27,11 @@ QUIET = (
 )
 
 
+def chromium() -> str | None:
+    """Path of an installed Chromium or Chrome; None where there is none."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("jupyter")) as server:
@@ -36,7 +41,7 @@ def server(tmp_path_factory):
 @pytest.fixture(scope="session")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api")
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    program = chromium()
     playwright.expect.set_options(timeout=30_000)
     with playwright.sync_playwright() as started:
         if program is None and not Path(started.chromium.executable_path).is_file():

@@ -86,6 +86,8 @@ def test_a_restarted_kernel_takes_the_run_up_again(notebook: NotebookPage) -> No
     held = steps(run)
     notebook.restart_kernel()
     notebook.run("import nbfinetune as nf\nnf.FineTuneWidget(run=nf.runs()[-1])")
+    # The old surface stays on the page, without a kernel behind it.
+    expect(notebook.page.locator(".nbft-bar")).to_have_count(2)
     bar = notebook.page.locator('.nbft-bar [role="status"]').last
     expect(bar).to_contain_text("running", timeout=PATIENCE_MS)
     assert steps(run) >= held

@@ -30,6 +30,7 @@ export class FieldView {
   readonly element: HTMLElement;
   private readonly control: Control;
   private readonly mark = el("span", { class: "nbft-mark" });
+  private readonly unit = el("span", { class: "nbft-unit", "aria-hidden": "true" });
   private readonly error = el("p", { class: "nbft-error" });
   private readonly note = el("p", { class: "nbft-note", "aria-live": "polite" });
   private typing = false;
@@ -43,7 +44,10 @@ export class FieldView {
     this.mark.classList.add("nbft-mark-live");
     this.control = control(field, id);
     this.control.addEventListener("change", () => void this.commit());
-    this.control.addEventListener("input", () => (this.typing = true));
+    this.control.addEventListener("input", () => {
+      this.typing = true;
+      this.sayPercent();
+    });
     this.control.addEventListener("keydown", (event) => {
       if ((event as KeyboardEvent).key === "Enter" && this.typing) void this.commit();
     });
@@ -62,9 +66,9 @@ export class FieldView {
   private laid(id: string): HTMLElement {
     const { label: text, help, unit, kind } = this.field;
     const label = el("label", { for: id, title: help }, text);
-    const unitShown = el("span", { class: "nbft-unit", "aria-hidden": "true" }, unit);
-    unitShown.hidden = !unit;
-    const box = el("div", { class: "nbft-control" }, this.control, unitShown);
+    this.unit.textContent = unit;
+    this.unit.hidden = !unit && kind !== "slider";
+    const box = el("div", { class: "nbft-control" }, this.control, this.unit);
     const head = el("div", { class: "nbft-label" }, label, this.mark);
     const classes = ["nbft-field"];
     if (this.field.wide) classes.push("nbft-wide");
@@ -83,6 +87,11 @@ export class FieldView {
       this.control.append(el("option", { value: text }, text));
     }
     if (this.control.value !== text) this.control.value = text;
+    this.sayPercent();
+  }
+
+  private sayPercent(): void {
+    if (this.field.kind === "slider") this.unit.textContent = `${Math.round(100 * Number(this.control.value))} %`;
   }
 
   /** Send what was typed, once: Enter and leaving the control both mean it. */

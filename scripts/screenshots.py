@@ -1,0 +1,67 @@
+"""Takes pictures of the surface in a real JupyterLab, in both themes and at three widths."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
+
+from lab_server import SETTINGS, serving, write_settings
+from notebook_page import NotebookPage
+from playwright.sync_api import Browser, sync_playwright
+
+from conftest import QUIET, chromium
+
+CELL = (
+    "import nbfinetune as nf\n"
+    "w = nf.FineTuneWidget('digits', model='resnet10t', pretrained=False, flip=False, "
+    "image_size=32, epochs=40)\n"
+    "w"
+)
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+WIDTHS = (700, 1200, 1600)
+LONG_MS = 60_000
+
+
+def take(browser: Browser, notebook_folder: Path, target: Path) -> None:
+    """One picture per theme, width and moment."""
+    with serving(notebook_folder) as server:
+        for short, theme in THEMES.items():
+            write_settings(
+                notebook_folder,
+                {**SETTINGS, "@jupyterlab/apputils-extension/themes": {"theme": theme}},
+            )
+            page = browser.new_page(viewport={"width": WIDTHS[-1], "height": 1100})
+            notebook = NotebookPage(page, server, short)
+            notebook.open()
+            page.keyboard.press("Escape")
+            page.keyboard.press("Control+b")
+            notebook.run(CELL)
+            notebook.status().wait_for(timeout=LONG_MS)
+            page.screenshot(path=target / f"{short}-ready.png")
+            notebook.button("Start").click()
+            page.locator(".nbft-figure-best-accuracy:visible").wait_for(timeout=LONG_MS)
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 1100})
+                # Plotly draws anew a moment after its place has changed.
+                page.wait_for_timeout(1500)
+                page.screenshot(path=target / f"{short}-{width}.png")
+            notebook.button("Stop").click()
+            notebook.close()
+            page.close()
+
+
+def main() -> None:
+    """Write the pictures into the folder that is named, by default `screenshots/`."""
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")
+    target.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as started, tempfile.TemporaryDirectory() as folder:
+        browser = started.chromium.launch(executable_path=chromium(), args=list(QUIET))
+        take(browser, Path(folder), target)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
