@@ -20,6 +20,7 @@ KNOWN = {
     "nbfinetune/py.typed": "says that the package has types",
     "pyproject.toml": "the package, its dependencies, and how ruff, mypy and pytest are set",
 }
+LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 FIRST_COMMENT = re.compile(r"(?m)^(?:#!.*\n)?\s*(?://|#|/\*+|<!--)\s*(.+?)\s*(?:\*/|-->)?$")
 
 
@@ -42,6 +43,7 @@ def sentence(path: str) -> str:
     elif suffix == ".md":
         paragraphs = [block for block in text.split("\n\n") if re.match(r"`?\w", block)]
         said = " ".join(paragraphs[0].split()).partition(". ")[0] if paragraphs else ""
+        said = LINK.sub(r"\1", said)
     elif suffix == ".ipynb":
         said = _heading(text)
     else:

@@ -17,7 +17,8 @@ PYTHON = re.compile(r"(?s)```python\n(.*?)```")
 
 @pytest.mark.parametrize(("page", "part"), pages.MADE)
 def test_what_the_docs_take_from_the_code_is_current(page: str, part: str) -> None:
-    assert pages.standing(page, part)[2] == pages.MADE[page, part](), "run `make docs`"
+    current = pages.standing(page, part)[2] == pages.MADE[page, part]()
+    assert current, f"{page} differs from the code: run `make docs`"
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
