@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-import nbfinetune as nf
-
 
 def test_mnist_trains_from_its_own_files(small, shared_data):
     run = small(
         shared_data("mnist_idx"),
-        model="factories:small_cnn",
+        model="factories:wide_cnn",
         image_size=28,
         batch_size=128,
         epochs=1,
         flip=False,
         augment="none",
-        lr=1e-2,
+        lr=2e-3,
     ).wait(progress=False)
     started = next(e for e in run.events() if type(e).__name__ == "RunStarted")
     assert (started.train_images, started.val_images) == (60_000, 10_000)
     assert started.classes == tuple("0123456789")
     accuracy = run.metrics().loc[1, "accuracy"]
-    print(f"MNIST, one epoch of a two-layer network: accuracy {accuracy:.3f}")
-    assert accuracy > 0.85
+    print(f"MNIST, one epoch of a small network: accuracy {accuracy:.3f}")
+    assert accuracy > 0.9
 
 
 def flowers(small, data, checkpoint, **settings) -> float:
@@ -42,7 +40,7 @@ def flowers(small, data, checkpoint, **settings) -> float:
 def test_imagenet_weights_beat_random_ones_on_a_few_photos(small, shared_data):
     photos = shared_data("tf_flowers_mini.zip")
     weights = str(shared_data("weights/mobilenetv2_100.in1k_dropin.safetensors"))
-    settings = {"image_size": 96, "epochs": 6, "batch_size": 16}
+    settings = {"image_size": 96, "epochs": 6, "batch_size": 16, "augment": "light"}
     pretrained = flowers(small, photos, weights, **settings)
     random = flowers(small, photos, None, **settings)
     print(f"80 photos, 6 epochs at 96 px: ImageNet weights {pretrained:.3f}, random {random:.3f}")
@@ -77,7 +75,11 @@ def test_a_torchvision_model_starts_from_its_own_weights_file(small, shared_data
 
 
 def test_grey_tiles_of_a_zip_of_folders_train(small, shared_data):
-    run = small(shared_data("fashion_mnist_mini900.zip"), epochs=2, image_size=28, lr=1e-2)
-    run.wait(progress=False)
-    assert run.metrics()["accuracy"].iloc[-1] > 0.2
-    assert isinstance(run, nf.Run)
+    run = small(
+        shared_data("fashion_mnist_mini900.zip"),
+        model="factories:wide_cnn",
+        epochs=4,
+        image_size=28,
+        lr=2e-3,
+    ).wait(progress=False)
+    assert run.metrics()["accuracy"].max() > 0.6
