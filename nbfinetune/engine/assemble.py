@@ -137,6 +137,7 @@ def assemble(
         _without_weights(config.model) if restored else config.model,
         num_classes=len(index.classes),
         image_size=size,
+        device=placement.device,
     )
     groups = layer_groups(built.module, built.head_names)
     set_trainable(built.module, groups, frozen_at_start(config.model))
