@@ -22,7 +22,7 @@ CELL = (
 )
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 WIDTHS = (700, 1200, 1600)
-LONG_MS = 60_000
+LONG_MS = 300_000
 
 
 def take(browser: Browser, notebook_folder: Path, target: Path) -> None:

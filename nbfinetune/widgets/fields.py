@@ -104,7 +104,7 @@ MODEL = Panel("model", "Model", "Model picker", (
     Field("model", "Architecture", "search",
           "Any timm name, a torchvision model as tv_<name>, or package.module:function",
           options=_same(*MODEL_NAMES), wide=True),
-    Field("pretrained", "Published weights", "flag",
+    Field("pretrained", "Pretrained", "flag",
           "Start from weights of the hub (or its cache) rather than from random ones"),
     Field("freeze", "Frozen", "choice", "What is not trained",
           options=(("none", "nothing"), ("backbone", "all but the head"),
