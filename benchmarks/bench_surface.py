@@ -13,11 +13,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 
+from conftest import QUIET, chromium, end_worker
 from lab_server import serving
 from notebook_page import NotebookPage, wait_until
 from playwright.sync_api import sync_playwright
 
-from conftest import QUIET, chromium, end_worker
 from nbfinetune.records import StepDone
 from nbfinetune.runner.run import runs
 from nbfinetune.store import RunStore
