@@ -196,6 +196,7 @@ class TrainingConfig(ConfigRecord, frozen=True, kw_only=True):
     loss : {"cross_entropy", "bce", "mse", "focal"}
         `mse` is on one-hot labels, `focal` has gamma 2 (arXiv:1708.02002).
     label_smoothing : float in [0, 1)
+        Part of each label that is spread over all classes.
     class_weights : "balanced", optional
         Weigh the loss by the inverse frequency of the classes.
     ema : float in [0, 1)

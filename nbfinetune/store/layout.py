@@ -6,7 +6,6 @@ import difflib
 import os
 import re
 import secrets
-import sys
 import time
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -22,17 +21,6 @@ _ATTEMPTS = 100
 def home() -> Path:
     """Folder that holds the runs: `NBFINETUNE_HOME`, else `nbfinetune-runs` where we are."""
     return Path(os.environ.get("NBFINETUNE_HOME") or "nbfinetune-runs").expanduser().absolute()
-
-
-def cache_home() -> Path:
-    """Folder for what can be made again: `NBFINETUNE_CACHE`, else the platform's cache folder."""
-    if chosen := os.environ.get("NBFINETUNE_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "nbfinetune"
-    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local) / "nbfinetune"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbfinetune"
 
 
 def database(folder: Path) -> Path:

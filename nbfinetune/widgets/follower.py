@@ -115,7 +115,8 @@ class Follower:
                 self._tell(update)
             status = self.history.status if self.history else None
             if not self._subscribers or status == "finished":
-                return self._rest()
+                self._rest()
+                return None
             return LIVE_S if status in LIVE else RESTING_S
 
     def _news(self) -> Update | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import stat
-from pathlib import Path
 
 import pytest
 
@@ -18,17 +17,6 @@ def test_runs_lie_beside_the_notebook_unless_told_otherwise(monkeypatch, tmp_pat
     monkeypatch.delenv("NBFINETUNE_HOME")
     monkeypatch.chdir(tmp_path)
     assert layout.home() == tmp_path / "nbfinetune-runs"
-
-
-def test_the_cache_lies_in_the_users_cache_folder_unless_told_otherwise(monkeypatch, tmp_path):
-    monkeypatch.setenv("NBFINETUNE_CACHE", str(tmp_path))
-    assert layout.cache_home() == tmp_path
-    monkeypatch.delenv("NBFINETUNE_CACHE")
-    monkeypatch.setattr(layout.sys, "platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert layout.cache_home() == tmp_path / "xdg" / "nbfinetune"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert layout.cache_home() == Path.home() / ".cache" / "nbfinetune"
 
 
 def test_a_run_folder_is_private_and_its_name_sorts_by_time(home):

@@ -25,7 +25,13 @@ from nbfinetune.store import RunStore
 from nbfinetune.store.layout import new_run_folder
 from nbfinetune.widgets.bearings import bearings
 
-NOW = time.time()
+NOW = 0.0
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of the test, however long the suite has been running."""
+    monkeypatch.setitem(globals(), "NOW", time.time())
 
 
 @pytest.fixture
@@ -36,9 +42,10 @@ def store(home: Path):
         yield store
 
 
-def started(at: float = NOW - 100) -> RunStarted:
+def started(at: float | None = None) -> RunStarted:
     return RunStarted(
-        time=at, device="cpu", device_name="x86 CPU", precision="fp32", channels_last=True,
+        time=NOW - 100 if at is None else at,
+        device="cpu", device_name="x86 CPU", precision="fp32", channels_last=True,
         image_size=32, batch_size=32, steps_per_epoch=10, epochs=5, train_images=320,
         val_images=80, classes=("a", "b"), parameters=10, trainable_parameters=10,
         weights_from="random", versions={},
