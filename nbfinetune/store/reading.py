@@ -56,6 +56,8 @@ class RunReader:
         self._connection = database.connect(self._file)
         # A forgotten store is closed when it is collected, without a ResourceWarning.
         self._finalizer = weakref.finalize(self, self._connection.close)
+        # Not while the interpreter ends: a daemon thread may be in the middle of a query.
+        self._finalizer.atexit = False
 
     def close(self) -> None:
         """Let go of the file; nothing can be asked after that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -24,6 +25,9 @@ RESTING_S = 1.0
 
 STATUS_S = 1.0
 """A dead worker writes no event, so the status is also asked for where nothing is new."""
+
+ENDING_S = 1.0
+"""Longest wait for a thread when the kernel ends."""
 
 Subscriber: TypeAlias = Callable[[Update], None]
 
@@ -95,6 +99,15 @@ class Follower:
         with self.lock:
             self._subscribers = [known for known in self._subscribers if known() != method]
             self._wake.set()
+
+    def end(self) -> None:
+        """Forget every subscriber and return once the thread has ended, or soon."""
+        with self.lock:
+            self._subscribers.clear()
+            thread = self._thread
+            self._wake.set()
+        if thread is not None:
+            thread.join(ENDING_S)
 
     def look(self) -> float | None:
         """Read what is new and tell the subscribers.
@@ -170,6 +183,13 @@ class Follower:
             self._store.close()
             self._store = None
         self._thread = None
+
+
+@atexit.register
+def _end_all() -> None:
+    """Let no thread be inside SQLite while the interpreter is taken down."""
+    for follower in list(_followers.values()):
+        follower.end()
 
 
 def _follow(known: weakref.ref[Follower], wake: threading.Event) -> None:

@@ -194,5 +194,7 @@ def test_torchvision_weights_that_can_not_be_had_are_named(tmp_path, monkeypatch
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
+    # urllib keeps the opener of its first call, and with it the proxies of that moment.
+    monkeypatch.setattr("urllib.request._opener", None)
     with pytest.raises(WeightsUnavailable, match=r"squeezenet1_1.*refused.*checkpoint="):
         build(ModelConfig(name="tv_squeezenet1_1"), num_classes=3, image_size=32)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -168,3 +170,27 @@ def test_a_long_catch_up_comes_in_few_rows(run, listener):
     assert listener.follower.history.digest.last_step == 5000
     total = listener.follower.history.digest.rows[:, COLUMN["count"]].sum()
     np.testing.assert_equal(total, 5000)
+
+
+ENDING_KERNEL = """
+import sys
+from pathlib import Path
+from nbfinetune.widgets.follower import Follower
+
+class Watcher:
+    def take(self, update):
+        print(update.status, flush=True)
+
+watcher = Watcher()
+followers = [Follower.of(Path(folder)) for folder in sys.argv[1:]]
+for follower in followers:
+    follower.subscribe(watcher.take)
+    follower.ready.wait(20)
+"""
+
+
+def test_a_kernel_that_ends_while_it_follows_ends_well(run):
+    for _ in range(5):
+        command = [sys.executable, "-c", ENDING_KERNEL, str(run.path)]
+        kernel = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert kernel.returncode == 0, kernel.stderr
