@@ -20,7 +20,7 @@ test: front-end ## run the test suite (without the slow tests)
 	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: front-end ## run the slow tests
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -rP
 
 lab: front-end ## open JupyterLab on the quickstart
 	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb

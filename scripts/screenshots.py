@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +24,8 @@ CELL = (
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 WIDTHS = (700, 1200, 1600)
 LONG_MS = 300_000
+LATER = re.compile(r"^(8|9|1\d) of 40$")
+"""The epoch in hand once there is something to see."""
 
 
 def take(browser: Browser, notebook_folder: Path, target: Path) -> None:
@@ -42,7 +45,7 @@ def take(browser: Browser, notebook_folder: Path, target: Path) -> None:
             notebook.status().wait_for(timeout=LONG_MS)
             page.screenshot(path=target / f"{short}-ready.png")
             notebook.button("Start").click()
-            page.locator(".nbft-figure-best-accuracy:visible").wait_for(timeout=LONG_MS)
+            page.get_by_text(LATER, exact=False).first.wait_for(timeout=LONG_MS)
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 1100})
                 # Plotly draws anew a moment after its place has changed.
@@ -54,8 +57,8 @@ def take(browser: Browser, notebook_folder: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Write the pictures into the folder that is named, by default `screenshots/`."""
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")
+    """Write the pictures into the folder that is named, by default `docs/pictures/`."""
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures")
     target.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as started, tempfile.TemporaryDirectory() as folder:
         browser = started.chromium.launch(executable_path=chromium(), args=list(QUIET))
