@@ -1,7 +1,7 @@
 // Who draws when: one chart a frame, and all together never more than a small share of the time.
 
 /** Part of the time that redraws of live data may take. */
-export const SHARE = 0.05;
+export const SHARE = 0.03;
 
 export interface Drawable {
   /** Whether anybody could see it. */
