@@ -14,7 +14,6 @@ from nbfinetune.records import FileSkipped, PhaseStarted, RunFailed, RunRestored
 from nbfinetune.runner.recorder import SilentRecorder, StoreCommands, StoreRecorder
 from nbfinetune.store import RunStore
 
-NICENESS = 5
 TAKEN = 3
 """Exit status of a worker that found another one at work."""
 
@@ -34,7 +33,6 @@ def main(folder: Path) -> int:
     if not store.claim(os.getpid()):
         sys.stderr.write(f"another worker is at {folder}; this one leaves\n")
         return TAKEN
-    _step_back()
     recorder = StoreRecorder(store)
     commands = StoreCommands(RunStore.open(folder))
     signal.signal(signal.SIGTERM, lambda *_: _terminate(commands))
@@ -48,12 +46,6 @@ def main(folder: Path) -> int:
         recorder.close()
         store.close()
     return 0
-
-
-def _step_back() -> None:
-    """Leave the processor to the notebook when both want it; alone, the worker is as fast."""
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
 
 
 def _terminate(commands: StoreCommands, *_: int | FrameType | None) -> None:
