@@ -11,6 +11,7 @@ import pytest
 
 import nbfinetune as nf
 from nbfinetune.errors import ConfigError, DataError, RunFailedError, StoreError
+from nbfinetune.records import FileSkipped, RunStarted
 
 
 def sentence(run: nf.Run) -> str:
@@ -102,3 +103,37 @@ def test_settings_that_can_t_work_are_said_before_anything_is_spawned(small, hom
 def test_a_factory_that_raises_is_quoted(small):
     assert "this network can't be built today" in sentence(small(model="factories:raising"))
     assert "no function 'absent'" in sentence(small(model="factories:absent"))
+
+
+def folder_of_photos(folder: Path, photos: tuple[np.ndarray, np.ndarray], bad: int) -> list[Path]:
+    from PIL import Image
+
+    images, labels = photos
+    for row in range(0, 200, 5):
+        target = folder / f"class{labels[row]}"
+        target.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images[row]).save(target / f"{row}.jpg")
+    (folder / ".ipynb_checkpoints").mkdir()
+    spoiled = sorted(folder.glob("class*/*.jpg"))[:bad]
+    for number, path in enumerate(spoiled):
+        whole = path.read_bytes()
+        path.write_bytes([b"", b"not a photo", whole[: len(whole) // 2]][number % 3])
+    return spoiled
+
+
+def test_photos_that_can_t_be_read_are_named_and_the_run_goes_on(small, tmp_path, photos):
+    spoiled = folder_of_photos(tmp_path / "photos", photos, bad=3)
+    run = small(tmp_path / "photos", epochs=2).wait(progress=False)
+    skipped = [event for event in run.events() if isinstance(event, FileSkipped)]
+    assert sorted(event.path for event in skipped) == [str(path) for path in spoiled]
+    assert all(event.reason for event in skipped)
+    started = next(event for event in run.events() if isinstance(event, RunStarted))
+    assert started.train_images + started.val_images == 37
+    assert started.classes == ("class0", "class1", "class2", "class3")
+
+
+def test_too_many_unreadable_photos_stop_the_run_before_it_trains(small, tmp_path, photos):
+    folder_of_photos(tmp_path / "photos", photos, bad=6)
+    run = small(tmp_path / "photos")
+    assert "6 of 40" in sentence(run)
+    assert run.metrics("step").empty
