@@ -66,8 +66,9 @@ def result_html(run: Run, picture: str) -> str:
         epochs = store.epochs()
     told = " · ".join(f"{what} {value}" for what, value in facts.items())
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in ("epoch", *COLUMNS))
+    best = max((done.epoch for done in epochs if done.best), default=None)
     rows = "".join(
-        f"<tr><td>{done.epoch}{' (best)' if done.best else ''}</td>"
+        f"<tr><td>{done.epoch}{' (best)' if done.epoch == best else ''}</td>"
         + "".join(f"<td>{getattr(done, name):.4f}</td>" for name in COLUMNS)
         + "</tr>"
         for done in epochs[-MOST_ROWS:]
