@@ -231,7 +231,7 @@ class Training:
         self.read_losses()
         if ended == "stopped":
             self.save()
-        if self.progress.batch or self.progress.epoch == 0:
+        if self.progress.losses:
             self._note_best(*self._measure())
         if ended == "stopped":
             self.keeper.flush()

@@ -262,3 +262,11 @@ def test_pruned_weights_stay_zero_while_the_rest_learns_and_after_a_resume(engin
     assert stopped.log.losses() + rest.log.losses() == whole.log.losses()
     for name, weights in whole.weights().items():
         assert np.array_equal(rest.weights()[name], weights), name
+
+
+def test_a_run_that_is_stopped_before_its_first_step_claims_nothing(engine):
+    stopped = engine({0: [Stop()]})
+    assert stopped.log.of(RunStopped)[0].best_epoch is None
+    assert not stopped.log.of(EpochDone)
+    rest = engine(folder=stopped.folder)
+    assert rest.log.losses() == engine().log.losses()
