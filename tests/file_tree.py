@@ -36,8 +36,10 @@ def sentence(path: str) -> str:
     """What a file says of itself in its first line; empty where it says nothing."""
     if path in KNOWN:
         return KNOWN[path]
-    text = (ROOT / path).read_text(encoding="utf-8", errors="replace")
     suffix = PurePosixPath(path).suffix
+    if suffix == ".png":
+        return "a picture that `make screenshots` takes"
+    text = (ROOT / path).read_text(encoding="utf-8", errors="replace")
     if suffix == ".py":
         said = (ast.get_docstring(ast.parse(text)) or _tested(path)).partition("\n")[0]
     elif suffix == ".md":

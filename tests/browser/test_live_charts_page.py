@@ -139,7 +139,7 @@ def test_lines_are_switched_from_the_keyboard_and_stay_so_in_a_second_view(run, 
     recall.focus()
     charts.page.keyboard.press("Enter")
     charts.until(lambda: "recall" not in charts.charts.hidden)
-    assert recall.get_attribute("aria-pressed") == "true"
+    charts.until(lambda: recall.get_attribute("aria-pressed") == "true")
     charts.page.evaluate("view('second')")
     second = charts.page.locator("#second").get_by_role("button", name="recall")
     second.wait_for()
