@@ -16,7 +16,6 @@ from nbfinetune.data.augment import Interpolation
 from nbfinetune.data.images import ImageSet, median_side, open_images
 from nbfinetune.data.index import ImageIndex, build_index
 from nbfinetune.data.loader import Loader, steps_per_epoch
-from nbfinetune.data.machine import default_threads
 from nbfinetune.engine.device import Placement, place
 from nbfinetune.engine.losses import make_loss
 from nbfinetune.engine.randomness import seed_everything
@@ -181,10 +180,9 @@ def _channels(values: tuple[float, ...], placement: Placement) -> Tensor:
 def _index_of_rank_0(
     config: FineTuneConfig, folder: Path, world: World, on_skip: OnSkip
 ) -> ImageIndex:
-    if world.leads:
-        build_index(config.data, config.seed, folder, on_skip)
+    built = build_index(config.data, config.seed, folder, on_skip) if world.leads else None
     world.share(None)
-    return build_index(config.data, config.seed, folder, on_skip)
+    return build_index(config.data, config.seed, folder, on_skip) if built is None else built
 
 
 def _loader(
@@ -208,7 +206,7 @@ def _loader(
         augment=config.augment if train else None,
         seed=config.seed,
         batch_size=batch if train else max(batch, 64),
-        threads=config.data.loader_threads or default_threads(),
+        threads=config.data.loader_threads,
         on_skip=on_skip,
         shard=(world.rank, world.size),
     )

@@ -82,11 +82,6 @@ class Group(World):
         dist.destroy_process_group()
 
 
-def launched_rank() -> int:
-    """Rank that the elastic launcher gave this process; 0 where there was no launcher."""
-    return int(os.environ.get("RANK", "0"))
-
-
 def join(device_type: str) -> World:
     """The world that this process was launched into."""
     return Group(device_type) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else World()
