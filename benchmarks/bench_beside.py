@@ -9,7 +9,8 @@ median does not see rare hitches, the time from the tenth step to the last is pr
 
 The notebook: one cell `1+1`, run by JupyterLab's own command in a fresh kernel, then beside a
 widget whose run trains. Timed in the page: from the command to the output, and from the request to
-the kernel's reply.
+the kernel's reply. That way leads through the browser, Jupyter's server and the kernel, so the
+kernel is also asked alone, by a client of its own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 
+from jupyter_client.manager import start_new_kernel  # noqa: E402
 from conftest import QUIET, chromium, end_worker  # noqa: E402
 from lab_server import JupyterServer, environment, serving  # noqa: E402
 from notebook_page import NotebookPage, wait_until  # noqa: E402
@@ -216,6 +219,40 @@ def latency(browser: Browser, server: JupyterServer, count: int) -> None:
         )
 
 
+def kernel_latency(folder: Path, count: int) -> None:
+    """Print how long the kernel alone takes for `1+1`, idle, and while a run trains."""
+    manager, client = start_new_kernel(cwd=str(folder), env=environment(folder.parent))
+
+    def reply_ms(code: str) -> float:
+        asked = time.perf_counter()
+        reply = client.execute_interactive(code, timeout=120, output_hook=lambda _: None)
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError(f"{code!r} failed: {reply['content']}")
+        return (time.perf_counter() - asked) * 1e3
+
+    def replies() -> list[float]:
+        taken = []
+        for _ in range(count + 5):
+            time.sleep(random.uniform(0.1, 0.5))
+            taken.append(reply_ms("1+1"))
+        return taken[5:]
+
+    try:
+        idle = replies()
+        reply_ms(f"{WIDGET.format(epochs=10_000).replace('nf.Fine', 'w = nf.Fine')}; w.start()")
+        reply_ms("import time\nwhile not len(w.run.metrics('step')): time.sleep(0.2)")
+        busy = replies()
+        reply_ms("w.stop()")
+    finally:
+        manager.shutdown_kernel(now=True)
+    print(
+        f"1+1, kernel alone: idle {statistics.median(idle):.1f} ms ({min(idle):.1f} to "
+        f"{max(idle):.1f}), training {statistics.median(busy):.1f} ms ({min(busy):.1f} to "
+        f"{max(busy):.1f}), ratio {statistics.median(busy) / statistics.median(idle):.2f} "
+        f"({count} each)"
+    )
+
+
 def main() -> None:
     """Print both, and how busy the machine was before and after."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -230,6 +267,7 @@ def main() -> None:
         (folder / "config" / "jupyter_lab_config.json").write_text(exposed)
         browser = started.chromium.launch(executable_path=chromium(), args=list(QUIET))
         with serving(folder) as server:
+            kernel_latency(server.root, chosen.executions)
             latency(browser, server, chosen.executions)
             slowdown(browser, server, chosen.pairs)
         browser.close()

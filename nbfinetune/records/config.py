@@ -68,7 +68,53 @@ class Named(SourceRecord, tag="named", frozen=True, kw_only=True):
     root: str | None = None
 
 
-Source: TypeAlias = Folder | FolderPair | Arrays | Idx | Named
+class Files(SourceRecord, tag="files", frozen=True, kw_only=True):
+    """Image files by name with their labels: `files.json` in a folder.
+
+    A relative `path` lies in the run's directory: the list travels with the run.
+    """
+
+    path: str
+
+
+class Archive(SourceRecord, tag="archive", frozen=True, kw_only=True):
+    """A `.zip` or `.tar` of class folders, which is unpacked into the cache."""
+
+    path: str
+
+
+Source: TypeAlias = Folder | FolderPair | Arrays | Idx | Named | Files | Archive
+
+
+class EditRecord(ConfigRecord, frozen=True, kw_only=True, tag_field="kind"):
+    """Base of what a person changed about one image; its file stays as it is.
+
+    Parameters
+    ----------
+    item : str
+        The image: its path as the run's index holds it, or its row as text.
+    """
+
+    item: str
+
+
+class Exclude(EditRecord, tag="exclude", frozen=True, kw_only=True):
+    """Leave the image out."""
+
+
+class Relabel(EditRecord, tag="relabel", frozen=True, kw_only=True):
+    """Take the image for one of another class."""
+
+    label: str
+
+
+class MoveTo(EditRecord, tag="move_to", frozen=True, kw_only=True):
+    """Train or validate on the image, wherever the split had put it."""
+
+    part: Literal["train", "val"]
+
+
+DataEdit: TypeAlias = Exclude | Relabel | MoveTo
 
 
 class DataConfig(ConfigRecord, frozen=True, kw_only=True):
@@ -88,6 +134,10 @@ class DataConfig(ConfigRecord, frozen=True, kw_only=True):
         for small images where the model takes that.
     loader_threads : int, optional
         Threads that decode and augment; default by the machine.
+    edits : tuple of DataEdit
+        What was changed about single images, in this order.
+    cache : bool
+        Keep decoded images on the disk for later epochs and runs.
     """
 
     source: Source
@@ -96,6 +146,8 @@ class DataConfig(ConfigRecord, frozen=True, kw_only=True):
     fold: Annotated[int, Meta(ge=0)] = 0
     image_size: Annotated[int, Meta(ge=8, le=4096)] | None = None
     loader_threads: Count | None = None
+    edits: tuple[DataEdit, ...] = ()
+    cache: bool = True
 
 
 class AugmentConfig(ConfigRecord, frozen=True, kw_only=True):
@@ -274,16 +326,23 @@ class FineTuneConfig(ConfigRecord, frozen=True, kw_only=True):
 
 __all__ = [
     "SCHEMA",
+    "Archive",
     "Arrays",
     "AugmentConfig",
     "DataConfig",
+    "DataEdit",
+    "EditRecord",
+    "Exclude",
+    "Files",
     "FineTuneConfig",
     "Folder",
     "FolderPair",
     "Idx",
     "ModelConfig",
+    "MoveTo",
     "Named",
     "OptimizerConfig",
+    "Relabel",
     "RunnerConfig",
     "Source",
     "TrainingConfig",

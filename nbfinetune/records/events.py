@@ -150,6 +150,12 @@ class FileSkipped(EventRecord, tag="file_skipped", frozen=True, kw_only=True):
     reason: str
 
 
+class CacheUnused(EventRecord, tag="cache_unused", frozen=True, kw_only=True):
+    """Decoded images are not kept for later epochs; the run goes on, a little slower."""
+
+    reason: str
+
+
 class CommandApplied(EventRecord, tag="command_applied", frozen=True, kw_only=True):
     """A command took effect before the step after `step`."""
 
@@ -207,6 +213,7 @@ Event: TypeAlias = (
     | BatchSizeReduced
     | CheckpointSaved
     | FileSkipped
+    | CacheUnused
     | CommandApplied
     | CommandDenied
     | RunPaused

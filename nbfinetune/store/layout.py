@@ -48,6 +48,21 @@ def index(folder: Path) -> Path:
     return folder / "index.json"
 
 
+def data_folder(home: Path, hint: str, key: str) -> Path:
+    """What belongs to a data set rather than to a run of it: edits, the scan, placed arrays.
+
+    Parameters
+    ----------
+    home : Path
+        Where the runs lie.
+    hint : str
+        What a person knows the data by.
+    key : str
+        Tells it from data of the same name; see `nbfinetune.data.identity.data_key`.
+    """
+    return home / "data" / f"{_words(hint) or 'data'}-{key}"
+
+
 def new_run_folder(home: Path, hint: str) -> Path:
     """Make an empty run folder that nobody else may enter.
 
@@ -68,7 +83,7 @@ def new_run_folder(home: Path, hint: str) -> Path:
     StoreError
         If nothing can be written there.
     """
-    words = re.sub(r"[^a-z0-9_]+", "-", hint.lower()).strip("-")[:40].strip("-") or "run"
+    words = _words(hint) or "run"
     moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -88,6 +103,10 @@ def new_run_folder(home: Path, hint: str) -> Path:
             "set NBFINETUNE_HOME to a folder that you may write to"
         ) from error
     raise StoreError(f"no free name for a run in {home} after {_ATTEMPTS} attempts")
+
+
+def _words(hint: str) -> str:
+    return re.sub(r"[^a-z0-9_]+", "-", hint.lower()).strip("-")[:40].strip("-")
 
 
 def run_folders(home: Path) -> list[Path]:
