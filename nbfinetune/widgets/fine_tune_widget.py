@@ -220,7 +220,8 @@ class FineTuneWidget(Surface):
         return ""
 
     def _start(self) -> str:
-        return f"started {self.start().id}"
+        self.start()
+        return "started"
 
     def _steer(self, do: str, done: str) -> str:
         answer = getattr(self._present(), do)()

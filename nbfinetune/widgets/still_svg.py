@@ -201,7 +201,9 @@ def _path(line: Line, xs: _Scale, ys: _Scale) -> str:
     x, y = xs(finite[::stride, 0]), ys(finite[::stride, 1])
     places = " ".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
     dash = f' stroke-dasharray="{line.dash}"' if line.dash else ""
+    # A line of one point is a dot: nothing would be drawn without an end to it.
+    end, width = ("h0", 5.0) if len(finite) == 1 else ("", line.width)
     return (
-        f'<path d="M{places}" stroke="{line.colour}" stroke-width="{line.width}"{dash} '
-        f'stroke-opacity="{line.opacity}" stroke-linejoin="round"/>'
+        f'<path d="M{places}{end}" stroke="{line.colour}" stroke-width="{width}"{dash} '
+        f'stroke-opacity="{line.opacity}" stroke-linejoin="round" stroke-linecap="round"/>'
     )
