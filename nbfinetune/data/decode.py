@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
@@ -83,8 +84,14 @@ def decode(source: ImageSource, at_least: int | None = None) -> Image.Image:
         raise UnreadableImage(path, _reason(error)) from error
 
 
-def open_header(path: str) -> Any:
+def open_header(path: str, data: bytes | None = None) -> Any:
     """PIL image of which only the header has been read, and found small enough to decode.
+
+    Parameters
+    ----------
+    path : str
+    data : bytes, optional
+        What the file holds, where it has been read already.
 
     Raises
     ------
@@ -93,8 +100,9 @@ def open_header(path: str) -> Any:
     """
     _hush_pillow()
     try:
-        size = Path(path).stat().st_size
-        image = Image.open(path, formats=_formats()) if 0 < size <= MAX_BYTES else None
+        size = Path(path).stat().st_size if data is None else len(data)
+        file = path if data is None else io.BytesIO(data)
+        image = Image.open(file, formats=_formats()) if 0 < size <= MAX_BYTES else None
     except MemoryError:
         raise
     except Exception as error:  # as in `decode`
