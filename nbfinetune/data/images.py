@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nbfinetune.data.cache_files import cache_folder
 from nbfinetune.data.decode import UnreadableImage, decode, open_header
+from nbfinetune.data.decoded_cache import DecodedCache, OnUnused, open_cache
 from nbfinetune.data.index import ImageIndex
 from nbfinetune.data.listing import ArrayData
 from nbfinetune.data.source_reading import read_arrays
+from nbfinetune.data.stored_image import stored_image, stored_size
 from nbfinetune.errors import DataError
 from nbfinetune.records import Folder, FolderPair, Source
 
@@ -28,10 +32,13 @@ class ImageSet:
     index : ImageIndex
     pixels : uint8 array (N, H, W) or (N, H, W, C), optional
         The images, where they are not files.
+    cache : DecodedCache, optional
+        Keeps the files' pixels at one stored size.
     """
 
     index: ImageIndex
     pixels: NDArray[np.uint8] | None = None
+    cache: DecodedCache | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -48,12 +55,29 @@ class ImageSet:
             return decode(self.pixels[number])
         return decode(self.index.path(number), at_least)
 
+    def stored(self, number: int, side_px: int) -> Image.Image:
+        """Image at its stored size, out of the cache where it is there.
+
+        See `nbfinetune.data.stored_image.stored_image`, whose pixels it has.
+
+        Raises
+        ------
+        UnreadableImage
+            If it can't be decoded.
+        """
+        if self.pixels is not None:
+            return stored_image(self.pixels[number], side_px)
+        path = self.index.path(number)
+        if self.cache is not None and self.cache.side_px == side_px:
+            return self.cache.image(path)
+        return stored_image(path, side_px)
+
     def name(self, number: int) -> str:
         """What a message calls the image: its path, or its row."""
         return self.index.name(number)
 
-    def shorter_side(self, number: int) -> int:
-        """Shorter side in pixels, without decoding.
+    def size(self, number: int) -> tuple[int, int]:
+        """Width and height in pixels as the file has them, without decoding.
 
         Raises
         ------
@@ -61,9 +85,30 @@ class ImageSet:
             If the header can't be read.
         """
         if self.pixels is not None:
-            return int(min(self.pixels.shape[1:3]))
+            return int(self.pixels.shape[2]), int(self.pixels.shape[1])
         with open_header(self.index.path(number)) as image:
-            return int(min(image.size))
+            return int(image.width), int(image.height)
+
+    @cached_property
+    def sampled_sizes(self) -> list[tuple[int, int]]:
+        """Width and height of an even sample of at most 200 images that can be read.
+
+        Raises
+        ------
+        DataError
+            If none of them can.
+        """
+        sample = np.linspace(0, len(self) - 1, min(len(self), _SAMPLE)).astype(int)
+        sizes = [size for number in sample.tolist() if (size := self._size_or_none(number))]
+        if not sizes:
+            raise DataError(f"none of the first {len(sample)} images looked at can be read")
+        return sizes
+
+    def _size_or_none(self, number: int) -> tuple[int, int] | None:
+        try:
+            return self.size(number)
+        except UnreadableImage:
+            return None  # the loader names and counts it
 
 
 def open_images(source: Source, index: ImageIndex, run_folder: Path) -> ImageSet:
@@ -85,6 +130,24 @@ def open_images(source: Source, index: ImageIndex, run_folder: Path) -> ImageSet
     return ImageSet(index, arrays.images)
 
 
+def with_cache(images: ImageSet, side_px: int, on_unused: OnUnused) -> ImageSet:
+    """The same images, kept decoded at a stored size; those in memory as they are.
+
+    Parameters
+    ----------
+    side_px : int
+        Shorter side that images are shrunk to.
+    on_unused : callable (reason)
+        Told why nothing, or nothing more, is kept.
+    """
+    if images.pixels is not None:
+        return images
+    index = images.index
+    folder = cache_folder(index.root, index.items, side_px)
+    expected = _decoded_bytes(images, side_px)
+    return replace(images, cache=open_cache(folder, side_px, expected, on_unused))
+
+
 def median_side(images: ImageSet) -> int:
     """Median of the images' shorter sides in pixels, of an even sample of 200.
 
@@ -93,15 +156,10 @@ def median_side(images: ImageSet) -> int:
     DataError
         If none of the sample can be read.
     """
-    sample = np.linspace(0, len(images) - 1, min(len(images), _SAMPLE)).astype(int)
-    sides = [side for number in sample.tolist() if (side := _side_or_none(images, number))]
-    if not sides:
-        raise DataError(f"none of the first {len(sample)} images looked at can be read")
-    return int(np.median(sides))
+    return int(np.median([min(size) for size in images.sampled_sizes]))
 
 
-def _side_or_none(images: ImageSet, number: int) -> int | None:
-    try:
-        return images.shorter_side(number)
-    except UnreadableImage:
-        return None  # the loader names and counts it
+def _decoded_bytes(images: ImageSet, side_px: int) -> int:
+    sizes = [stored_size(*size, side_px) for size in images.sampled_sizes]
+    used = len(images.index.train) + len(images.index.val)
+    return int(np.mean([3 * width * height for width, height in sizes]) * used)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,12 +17,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbfinetune.data.augment import Interpolation, apply, draw, see, smallest_crop
+from nbfinetune.data.augment import Interpolation
 from nbfinetune.data.decode import UnreadableImage
 from nbfinetune.data.images import ImageSet
 from nbfinetune.data.index import OnSkip, check_share
 from nbfinetune.data.machine import default_threads
-from nbfinetune.data.randomness import Ids, epoch_order, rng_for
+from nbfinetune.data.randomness import Ids, epoch_order
+from nbfinetune.data.view import View
 from nbfinetune.records import AugmentConfig
 
 _LARGEST_CHUNK = 16
@@ -37,7 +38,7 @@ class Batch(NamedTuple):
         Contiguous and nobody else's.
     labels, ids : int64 array (B,)
     wait_s : float
-        Seconds that the consumer waited for it.
+        Seconds between the consumer's asking for it and its having it.
     position : int
         Number of the batch in the epoch, from 0, counting those that were left empty.
     """
@@ -66,21 +67,15 @@ def steps_per_epoch(count: int, batch_size: int) -> int:
 class Loader:
     """Batches of some of the images of a set.
 
+    Its threads wait for the next epoch until `close`.
+
     Parameters
     ----------
     images : ImageSet
     ids : int64 array (N,)
         Which of the images.
-    size_px : int
-        Side of the square that the model sees.
-    interpolation : str
-        How Pillow resizes: "bilinear", "bicubic", …
-    crop_pct : float in (0, 1]
-        Part of the shorter side that is kept where nothing is varied.
-    augment : AugmentConfig, optional
-        How images are varied; None for validation.
-    seed : int
-        Decides order and variation, with the epoch and the image's id.
+    size_px, interpolation, crop_pct, augment, seed
+        As in `nbfinetune.data.view.View`; the seed also decides the order.
     batch_size : int
         Images of a batch over all shards.
     threads : int or None
@@ -108,10 +103,14 @@ class Loader:
     depth: int | None = None
     shard: tuple[int, int] = (0, 1)
     skipped: dict[int, str] = field(default_factory=dict, init=False)
-    _threads: int = field(default=1, init=False)
-    _depth: int = field(default=1, init=False)
+    _view: View = field(init=False)
+    _threads: int = field(init=False)
+    _depth: int = field(init=False)
+    _pool: ThreadPoolExecutor | None = field(default=None, init=False)
+    _prepared: _Feed | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        self._view = View(self.size_px, self.interpolation, self.crop_pct, self.augment, self.seed)
         self._threads = self.threads or default_threads()
         self._depth = self.depth or max(3, math.ceil(2 * self._threads / self.batch_size))
 
@@ -127,7 +126,6 @@ class Loader:
         """Batches of an epoch from number `start_batch` on.
 
         They are the same, bit for bit, wherever one starts and whatever the number of threads.
-        Closing the iterator ends its threads.
 
         Parameters
         ----------
@@ -144,28 +142,58 @@ class Loader:
         DataError
             Once more than a tenth of the images can't be decoded.
         """
-        order = epoch_order(self.ids, self.seed, epoch) if shuffle else self.ids
-        positions = iter(range(start_batch, self.steps(drop_last=drop_last)))
-        ahead: deque[_Pending] = deque()
-        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nbft-load")
+        asked = time.perf_counter()
+        feed = self._feed(epoch, start_batch, shuffle=shuffle, drop_last=drop_last)
         try:
-            while True:
-                while len(ahead) < self._depth and (position := next(positions, None)) is not None:
-                    ahead.append(self._submit(pool, order, epoch, position))
-                if not ahead:
-                    return
-                batch = self._collect(ahead.popleft())
+            while self._fill(feed):
+                batch = self._collect(feed.ahead.popleft(), asked)
                 if len(batch.ids) or self.shard[1] > 1:
                     yield batch
+                    asked = time.perf_counter()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            feed.cancel()
 
-    def _submit(self, pool: ThreadPoolExecutor, order: Ids, epoch: int, position: int) -> _Pending:
+    def prepare(self, epoch: int, start_batch: int = 0, *, shuffle: bool, drop_last: bool) -> None:
+        """Begin with the first batches of an epoch, so that `epoch` finds them made."""
+        self._prepared = self._feed(epoch, start_batch, shuffle=shuffle, drop_last=drop_last)
+        self._fill(self._prepared)
+
+    def close(self) -> None:
+        """End the threads; an epoch that begins after that starts new ones."""
+        if self._prepared is not None:
+            self._prepared.cancel()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._prepared = self._pool = None
+
+    def _feed(self, epoch: int, start_batch: int, *, shuffle: bool, drop_last: bool) -> _Feed:
+        asked = (epoch, start_batch, shuffle, drop_last)
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            if prepared.asked == asked:
+                return prepared
+            prepared.cancel()
+        order = epoch_order(self.ids, self.seed, epoch) if shuffle else self.ids
+        return _Feed(asked, order, iter(range(start_batch, self.steps(drop_last=drop_last))))
+
+    def _fill(self, feed: _Feed) -> bool:
+        """Put batches into the making; whether there is one to wait for."""
+        while (
+            len(feed.ahead) < self._depth and (position := next(feed.positions, None)) is not None
+        ):
+            feed.ahead.append(self._submit(feed.order, feed.asked[0], position))
+        return bool(feed.ahead)
+
+    def _submit(self, order: Ids, epoch: int, position: int) -> _Pending:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nbft-load")
         ids = self._share(order[position * self.batch_size : (position + 1) * self.batch_size])
         pixels = np.empty((len(ids), self.size_px, self.size_px, 3), dtype=np.uint8)
         chunk = max(1, min(_LARGEST_CHUNK, math.ceil(len(ids) / self._threads)))
         parts = [
-            pool.submit(self._fill, pixels, ids, range(start, min(start + chunk, len(ids))), epoch)
+            self._pool.submit(
+                self._make, pixels, ids, range(start, min(start + chunk, len(ids))), epoch
+            )
             for start in range(0, len(ids), chunk)
         ]
         return _Pending(position, ids, pixels, parts)
@@ -174,28 +202,19 @@ class Loader:
         rank, size = self.shard
         return ids[len(ids) * rank // size : len(ids) * (rank + 1) // size]
 
-    def _fill(
+    def _make(
         self, pixels: NDArray[np.uint8], ids: Ids, places: range, epoch: int
     ) -> list[Skipped]:
         skipped = []
         for place in places:
             number = int(ids[place])
             try:
-                pixels[place] = self._view(number, epoch)
+                pixels[place] = self._view.pixels(self.images, number, epoch)
             except UnreadableImage as error:
                 skipped.append(Skipped(place, number, error.reason))
         return skipped
 
-    def _view(self, number: int, epoch: int) -> NDArray[np.uint8]:
-        needed = math.ceil(self.size_px / smallest_crop(self.augment, self.crop_pct))
-        image = self.images.image(number, at_least=needed)
-        if self.augment is None or self.augment.preset == "none":
-            return see(image, self.size_px, self.interpolation, self.crop_pct)
-        plan = draw(self.augment, rng_for(self.seed, epoch, number), *image.size)
-        return apply(image, plan, self.size_px, self.interpolation)
-
-    def _collect(self, pending: _Pending) -> Batch:
-        asked = time.perf_counter()
+    def _collect(self, pending: _Pending, asked: float) -> Batch:
         skipped = [one for part in pending.parts for one in part.result()]
         wait_s = time.perf_counter() - asked
         ids, pixels = pending.ids, pending.pixels
@@ -219,3 +238,20 @@ class _Pending(NamedTuple):
     ids: Ids
     pixels: NDArray[np.uint8]
     parts: list[Future[list[Skipped]]]
+
+
+@dataclass(eq=False)
+class _Feed:
+    """Batches of one epoch, the next ones in the making."""
+
+    asked: tuple[int, int, bool, bool]
+    order: Ids
+    positions: Iterator[int]
+    ahead: deque[_Pending] = field(default_factory=deque)
+
+    def cancel(self) -> None:
+        """Leave what nobody has begun with."""
+        for pending in self.ahead:
+            for part in pending.parts:
+                part.cancel()
+        self.ahead.clear()

@@ -13,9 +13,11 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from nbfinetune.data.augment import Interpolation
-from nbfinetune.data.images import ImageSet, median_side, open_images
+from nbfinetune.data.decoded_cache import OnUnused
+from nbfinetune.data.images import ImageSet, median_side, open_images, with_cache
 from nbfinetune.data.index import ImageIndex, build_index
 from nbfinetune.data.loader import Loader, steps_per_epoch
+from nbfinetune.data.stored_image import stored_side
 from nbfinetune.engine.device import Placement, place
 from nbfinetune.engine.losses import make_loss
 from nbfinetune.engine.randomness import seed_everything
@@ -59,6 +61,14 @@ class Parts:
     weights_from: str
     loss: Callable[[Tensor, Tensor], Tensor]
 
+    def close(self) -> None:
+        """End the loaders' threads and let go of the cache."""
+        self.train.close()
+        self.val.close()
+        cache = self.train.images.cache
+        if cache is not None:
+            cache.close()
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes in the order of the logits."""
@@ -100,6 +110,7 @@ def assemble(
     restored: bool,
     emit: Callable[[PhaseStarted], None],
     on_skip: OnSkip,
+    on_cache_unused: OnUnused,
 ) -> Parts:
     """Read the index, build the model, and lay out the batches.
 
@@ -113,6 +124,8 @@ def assemble(
         Told what the worker is busy with.
     on_skip : callable
         Told the path and the reason of each image that can't be read.
+    on_cache_unused : callable
+        Told why decoded images are not kept.
 
     Raises
     ------
@@ -142,6 +155,8 @@ def assemble(
     set_trainable(built.module, groups, frozen_at_start(config.model))
     model = built.module.to(placement.device)
     model = model.to(memory_format=placement.memory_format)
+    if config.data.cache:
+        images = with_cache(images, stored_side(size, facts.crop_pct), on_cache_unused)
     counts = np.bincount(index.labels[index.train], minlength=len(index.classes))
     return Parts(
         config=config,

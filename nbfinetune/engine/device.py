@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from functools import cache
 
 import psutil
 import torch
@@ -61,10 +62,18 @@ class Placement:
         return self.device.type.upper()
 
     def memory_mb(self) -> float:
-        """Memory in use: of the accelerator at its peak, or resident of this process."""
+        """Memory in use: of the accelerator at its peak, or of this process's own."""
         if self.asynchronous:
             return torch.accelerator.max_memory_allocated(self.device) / 2**20
-        return float(psutil.Process().memory_info().rss) / 2**20
+        memory = _this_process().memory_info()
+        # Pages of files (Linux tells them apart) are the system's to take back: a mapped cache of
+        # images is no memory that the run needs.
+        return float(memory.rss - getattr(memory, "shared", 0)) / 2**20
+
+
+@cache
+def _this_process() -> psutil.Process:
+    return psutil.Process()
 
 
 def place(config: FineTuneConfig, rank: int = 0) -> Placement:

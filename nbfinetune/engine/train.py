@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from nbfinetune.engine.control import Control
 from nbfinetune.engine.ports import Commands, Recorder
 from nbfinetune.engine.training import Training
 from nbfinetune.engine.world import World
-from nbfinetune.records import AppliedEdit, FileSkipped, FineTuneConfig, RunStarted, in_force
+from nbfinetune.records import (
+    AppliedEdit,
+    CacheUnused,
+    FileSkipped,
+    FineTuneConfig,
+    RunStarted,
+    in_force,
+)
 
 LIBRARIES = ("nbfinetune", "torch", "torchvision", "timm", "numpy", "pillow")
 
@@ -68,15 +76,22 @@ def train(
         return training.progress.step if training else 0
 
     parts = assemble(
-        config, folder, world, restored=state is not None, emit=recorder.emit, on_skip=on_skip
+        config,
+        folder,
+        world,
+        restored=state is not None,
+        emit=recorder.emit,
+        on_skip=on_skip,
+        on_cache_unused=lambda why: recorder.emit(CacheUnused(step=step_now(), reason=why)),
     )
-    done = state.facts["progress"]["edits"] if state else ()
-    missing = [entry for entry in in_force(edits) if entry.command_id not in done]
-    training = Training(parts, folder, recorder, Control(commands, recorder, missing))
-    if state is not None:
-        snapshot.restore(training, state)
-    recorder.emit(_started(training, parts))
-    recorder.emit(training.run())
+    with closing(parts):
+        done = state.facts["progress"]["edits"] if state else ()
+        missing = [entry for entry in in_force(edits) if entry.command_id not in done]
+        training = Training(parts, folder, recorder, Control(commands, recorder, missing))
+        if state is not None:
+            snapshot.restore(training, state)
+        recorder.emit(_started(training, parts))
+        recorder.emit(training.run())
 
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:

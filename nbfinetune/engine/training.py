@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from timm.utils.model_ema import ModelEmaV3
-from torch import Tensor
+from torch import Tensor, nn
 
 from nbfinetune.data.loader import Batch
 from nbfinetune.engine import edits, snapshot
@@ -26,7 +26,7 @@ from nbfinetune.engine.tape import LossTape
 from nbfinetune.engine.validation import Outputs, validate
 from nbfinetune.errors import NonFiniteLoss, StoreError
 from nbfinetune.models.groups import train_mode
-from nbfinetune.pruning.magnitude import apply_masks
+from nbfinetune.pruning.magnitude import apply_masks, masked_weights
 from nbfinetune.records import (
     BatchSizeReduced,
     EpochDone,
@@ -82,6 +82,7 @@ class Training:
         ema = self.config.training.ema
         self.ema = ModelEmaV3(self.model, decay=ema, use_warmup=True) if ema else None
         self.masks: dict[str, Tensor] = {}
+        self._masked: list[tuple[nn.Parameter, Tensor]] = []
         self.keeper = Keeper(folder, recorder, self.config.training.checkpoint_every_s)
         self.stale_mode = True
         self._validation_s = 0.0
@@ -128,6 +129,8 @@ class Training:
                 batch = next(batches, None)
                 if batch is None:
                     return None
+                if batch.position + 1 == self.parts.steps_per_epoch:
+                    self.parts.val.prepare(0, shuffle=False, drop_last=False)
                 if len(batch.ids):
                     self._step(batch)
                 progress.batch = batch.position + 1
@@ -145,7 +148,7 @@ class Training:
         progress.step += 1
         if self.ema is not None:
             self.ema.update(self.model, step=progress.step)
-        self.mask(self.masks)
+        apply_masks(self._masked)
         seconds = self.clock.lap()
         progress.epoch_s += seconds
         self.tape.put(
@@ -164,11 +167,11 @@ class Training:
             self._record(done)
 
     def mask(self, masks: dict[str, Tensor]) -> None:
-        """Hold the weights at zero that `masks` leave out."""
+        """Hold the weights at zero that `masks` leave out, from now on."""
         self.masks = masks
-        for module in (self.model, self.ema and self.ema.module):
-            if masks and module:
-                apply_masks(module, masks)
+        modules = [self.model] if self.ema is None else [self.model, self.ema.module]
+        self._masked = [pair for module in modules for pair in masked_weights(module, masks)]
+        apply_masks(self._masked)
 
     def _thaws_now(self) -> bool:
         after = self.config.model.freeze_epochs
@@ -221,6 +224,9 @@ class Training:
 
     def _end_epoch(self) -> None:
         self.read_losses()
+        following = self.progress.epoch + 1
+        if following < self.config.training.epochs:
+            self.parts.train.prepare(following, shuffle=True, drop_last=True)
         done, outputs = self._measure()
         self._note_best(done, outputs)
         self.progress.end_epoch(done)

@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,8 @@ def _measured(model: Any, images: ImageSet, config: FineTuneConfig) -> Evaluatio
             ids.append(batch.ids)
             yield batch.images
 
-    output = logits(model, batches(), device_of(config))
+    with closing(loader):
+        output = logits(model, batches(), device_of(config))
     if skipped:
         warnings.warn(_skipped(skipped), stacklevel=3)
     seen = np.concatenate(ids) if ids else np.empty(0, np.int64)

@@ -6,7 +6,7 @@ dense layers faster.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -48,9 +48,16 @@ def magnitude_masks(weights: Mapping[str, Tensor], amount: float) -> dict[str, T
     return {name: mask.view(weight.shape) for (name, weight), mask in masks}
 
 
+def masked_weights(
+    module: nn.Module, masks: Mapping[str, Tensor]
+) -> list[tuple[nn.Parameter, Tensor]]:
+    """Weights with their masks, looked up once for all the steps that hold them."""
+    parameters = dict(module.named_parameters()) if masks else {}
+    return [(parameters[name], mask) for name, mask in masks.items()]
+
+
 @torch.no_grad()
-def apply_masks(module: nn.Module, masks: Mapping[str, Tensor]) -> None:
+def apply_masks(masked: Iterable[tuple[nn.Parameter, Tensor]]) -> None:
     """Set the weights that are left out to zero."""
-    parameters = dict(module.named_parameters())
-    for name, mask in masks.items():
-        parameters[name].mul_(mask)
+    for weight, mask in masked:
+        weight.mul_(mask)

@@ -191,22 +191,51 @@ def test_too_many_broken_images_stop_the_run(images):
         batches(loader)
     assert len(skipped) == 3
     assert skipped[0] in str(refusal.value)
-    assert not loading_threads()
 
 
 def loading_threads():
-    return [t for t in threading.enumerate() if t.name.startswith("nbft-load")]
+    return {t for t in threading.enumerate() if t.name.startswith("nbft-load")}
 
 
-def test_leaving_an_epoch_early_ends_its_threads(images):
-    iterator = loader_of(images, threads=3).epoch(0, shuffle=True, drop_last=True)
-    next(iterator)
-    assert loading_threads()
-    iterator.close()
-    assert not loading_threads()
-    for _ in loader_of(images).epoch(0, shuffle=True, drop_last=True):
+def test_threads_stay_from_epoch_to_epoch_until_the_loader_is_closed(images):
+    others = loading_threads()
+    loader = loader_of(images, threads=2)
+    for _ in loader.epoch(0, shuffle=True, drop_last=True):
         break
-    assert not loading_threads()
+    mine = loading_threads() - others
+    assert mine
+    for epoch in range(1, 4):
+        batches(loader, epoch)
+    assert len(loading_threads() - others) == 2
+    assert mine <= loading_threads()
+    loader.close()
+    assert not loading_threads() - others
+
+
+def test_a_closed_loader_begins_again(images):
+    loader = loader_of(images)
+    whole = batches(loader)
+    loader.prepare(1, shuffle=True, drop_last=True)
+    loader.close()
+    assert same(batches(loader), whole)
+
+
+def test_a_prepared_epoch_is_the_same_and_is_made_before_it_is_asked_for(images, monkeypatch):
+    made = threading.Semaphore(0)
+    original = ImageSet.stored
+    monkeypatch.setattr(
+        ImageSet, "stored", lambda self, *args: (original(self, *args), made.release())[0]
+    )
+    loader = loader_of(images)
+    whole = batches(loader, 2, 1)
+    while made.acquire(blocking=False):
+        pass
+    loader.prepare(2, 1, shuffle=True, drop_last=True)
+    for _ in range(3 * 4):
+        assert made.acquire(timeout=60)
+    assert same(batches(loader, 2, 1), whole)
+    loader.prepare(7, shuffle=True, drop_last=True)
+    assert same(batches(loader, 2, 1), whole)
 
 
 def test_an_error_that_is_no_bad_image_reaches_the_consumer(images, monkeypatch):
@@ -216,21 +245,20 @@ def test_an_error_that_is_no_bad_image_reaches_the_consumer(images, monkeypatch)
     monkeypatch.setattr(Image.Image, "resize", out_of_memory)
     with pytest.raises(MemoryError, match="no room"):
         batches(loader_of(images))
-    assert not loading_threads()
 
 
 def test_no_more_than_depth_batches_are_in_the_making(grey, monkeypatch):
     made = []
-    original = ImageSet.image
+    original = ImageSet.stored
     monkeypatch.setattr(
-        ImageSet, "image", lambda self, i, at_least=None: (made.append(i), original(self, i))[1]
+        ImageSet, "stored", lambda self, i, side: (made.append(i), original(self, i, side))[1]
     )
     loader = loader_of(grey, batch_size=4, depth=2)
     for taken, _ in enumerate(loader.epoch(0, shuffle=True, drop_last=True), start=1):
         assert len(made) <= 4 * (taken + 2)
 
 
-def test_large_photos_are_decoded_no_larger_than_needed(write_photo, tmp_path, monkeypatch):
+def test_large_photos_are_brought_to_one_stored_size(write_photo, tmp_path, monkeypatch):
     folder = tmp_path / "photos"
     for name in ("a", "b"):
         for i in range(2):
@@ -238,19 +266,20 @@ def test_large_photos_are_decoded_no_larger_than_needed(write_photo, tmp_path, m
     index = build_index(DataConfig(source=Folder(path=str(folder))), 0, tmp_path, never)
     images = open_images(Folder(path=str(folder)), index, tmp_path)
     sizes = []
-    original = ImageSet.image
+    original = ImageSet.stored
 
-    def watched(self, number, at_least=None):
-        image = original(self, number, at_least)
+    def watched(self, number, side_px):
+        image = original(self, number, side_px)
         sizes.append(image.size)
         return image
 
-    monkeypatch.setattr(ImageSet, "image", watched)
+    monkeypatch.setattr(ImageSet, "stored", watched)
     batches(loader_of(images, augment=None, size_px=64))
-    assert set(sizes) == {(100, 75)}
-    sizes.clear()
     batches(loader_of(images, size_px=64))
-    assert set(sizes) == {(200, 150)}
+    assert set(sizes) == {(107, 80)}
+    sizes.clear()
+    batches(loader_of(images, size_px=64, crop_pct=0.5))
+    assert set(sizes) == {(171, 128)}
     assert median_side(images) == 600
 
 
@@ -259,7 +288,7 @@ def test_the_median_side_is_found_without_the_broken_ones(images):
     assert median_side(images) == 30
     spoil(images, *range(23))
     with pytest.raises(DataError, match="none of the first 23"):
-        median_side(images)
+        median_side(ImageSet(images.index))
 
 
 def test_the_real_flowers_load_alike_with_any_number_of_threads(shared_data, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nbfinetune.pruning.magnitude import apply_masks, magnitude_masks, prunable
+from nbfinetune.pruning.magnitude import apply_masks, magnitude_masks, masked_weights, prunable
 
 
 @pytest.mark.parametrize("amount", [0.0, 0.1, 0.5, 0.999])
@@ -21,7 +21,7 @@ def test_exactly_the_asked_part_of_all_weights_goes_and_it_is_the_smallest(amoun
     before = model[0].weight.detach().clone()
     if gone.any() and not gone.all():
         assert before[gone].abs().max() <= before[~gone].abs().min()
-    apply_masks(model, masks)
+    apply_masks(masked_weights(model, masks))
     assert (model[0].weight[gone] == 0).all()
     assert torch.equal(model[0].weight[~gone], before[~gone])
 

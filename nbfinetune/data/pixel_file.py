@@ -1,0 +1,195 @@
+"""Pixels of many images in one file, found by a key; safe against a crash at any moment.
+
+`pixels.bin` holds RGB bytes, one image behind the other, and `entries.bin` a record of fixed
+length for each. Both only grow. A record is written after its pixels and carries a checksum of
+itself and one of them, so whatever a crash leaves behind is found out and counts as not there.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+if TYPE_CHECKING:
+    from io import FileIO
+
+PIXELS, ENTRIES = "pixels.bin", "entries.bin"
+
+_RECORD = struct.Struct("<16sQIIQqI")
+_CHECK = struct.Struct("<I")
+_LENGTH = _RECORD.size + _CHECK.size
+
+
+class Stamp(NamedTuple):
+    """What tells one state of an image file from another: its length and when it was written."""
+
+    size: int
+    mtime_ns: int
+
+
+class Entry(NamedTuple):
+    """Where the pixels of an image lie, and what file they were decoded from."""
+
+    offset: int
+    width: int
+    height: int
+    stamp: Stamp
+    crc: int
+
+    @property
+    def length(self) -> int:
+        """Bytes of its pixels."""
+        return 3 * self.width * self.height
+
+
+class PixelFile:
+    """The two files of a folder; used by the threads of one process.
+
+    Any number of processes may read them while one writes. Which one may is not decided here.
+
+    Parameters
+    ----------
+    folder : Path
+        Exists; the files are made in it.
+
+    Raises
+    ------
+    OSError
+        If the folder can't be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._pixels: FileIO = (folder / PIXELS).open("a+b", buffering=0)
+        self._records: FileIO = (folder / ENTRIES).open("a+b", buffering=0)
+        self._lock = threading.RLock()
+        self._entries: dict[bytes, Entry] = {}
+        self._trusted: set[int] = set()
+        self._records_read = 0
+        self._map: mmap.mmap | None = None
+        self.refresh()
+
+    @property
+    def size(self) -> int:
+        """Bytes of both files."""
+        with self._lock:
+            return _size_of(self._pixels) + _size_of(self._records)
+
+    @property
+    def dead_bytes(self) -> int:
+        """Bytes of pixels that no entry stands for any more."""
+        with self._lock:
+            live = sum(entry.length for entry in self._entries.values())
+            return _size_of(self._pixels) - live
+
+    def refresh(self) -> None:
+        """Take in what another process has written since the last look."""
+        with self._lock:
+            self._records.seek(self._records_read)
+            data = self._records.readall() or b""
+            whole = len(data) - len(data) % _LENGTH
+            end = _size_of(self._pixels) if whole else 0
+            for start in range(0, whole, _LENGTH):
+                self._take_in(data[start : start + _LENGTH], end)
+            self._records_read += whole
+
+    def find(self, key: bytes) -> Entry | None:
+        """Entry of a key, the newest one."""
+        return self._entries.get(key)
+
+    def image(self, key: bytes, entry: Entry) -> Image.Image | None:
+        """Image of an entry, or None where its pixels are not what was written."""
+        pixels = self._bytes(entry)
+        if pixels is not None and entry.offset not in self._trusted:
+            if crc32(pixels.data) == entry.crc:
+                self._trusted.add(entry.offset)
+            else:
+                pixels = None
+        if pixels is None:
+            with self._lock:
+                if self._entries.get(key) == entry:
+                    del self._entries[key]
+            return None
+        size = (entry.width, entry.height)
+        return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1)
+
+    def start_writing(self) -> None:
+        """Clear away the half record that a killed writer left; call it once, before `append`.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        """
+        with self._lock:
+            self.refresh()
+            self._records.truncate(self._records_read)
+
+    def append(self, key: bytes, image: Image.Image, stamp: Stamp) -> None:
+        """Write an RGB image; the only process that does.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or fails; nothing of the image counts then.
+        """
+        pixels = image.tobytes()
+        checksum = crc32(pixels)
+        with self._lock:
+            entry = Entry(_size_of(self._pixels), image.width, image.height, stamp, checksum)
+            record = _RECORD.pack(key, entry.offset, *image.size, *stamp, checksum)
+            try:
+                _write(self._pixels, pixels)
+                _write(self._records, record + _CHECK.pack(crc32(record)))
+            except OSError:
+                with suppress(OSError):  # else the next writer clears it away
+                    self._records.truncate(self._records_read)
+                    self._pixels.truncate(entry.offset)
+                raise
+            self._records_read += _LENGTH
+            self._entries[key] = entry
+            self._trusted.add(entry.offset)
+
+    def close(self) -> None:
+        """Let go of the files; images that were given out stay whole."""
+        with self._lock:
+            self._map = None
+            self._pixels.close()
+            self._records.close()
+
+    def _take_in(self, data: bytes, end: int) -> None:
+        record = data[: _RECORD.size]
+        if _CHECK.unpack_from(data, _RECORD.size) != (crc32(record),):
+            return
+        key, offset, width, height, size, mtime_ns, crc = _RECORD.unpack(record)
+        entry = Entry(offset, width, height, Stamp(size, mtime_ns), crc)
+        if offset + entry.length <= end:
+            self._entries[key] = entry
+
+    def _bytes(self, entry: Entry) -> NDArray[np.uint8] | None:
+        end = entry.offset + entry.length
+        with self._lock:
+            # The map is as long as the file was when it was made; the file grows on.
+            if self._map is None or len(self._map) < end:
+                if _size_of(self._pixels) < end:
+                    return None
+                self._map = mmap.mmap(self._pixels.fileno(), 0, access=mmap.ACCESS_READ)
+            return np.frombuffer(self._map, np.uint8, entry.length, entry.offset)
+
+
+def _size_of(file: FileIO) -> int:
+    return file.seek(0, 2)
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    written = file.write(data)
+    if written != len(data):
+        raise OSError(f"{written or 0} of {len(data)} bytes were written: the disk is full")
