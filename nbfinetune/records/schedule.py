@@ -7,10 +7,17 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 Rate = Annotated[float, Meta(gt=0.0, description="learning rate")]
+Progress = Annotated[float, Meta(ge=0.0, le=1.0, description="part of the run")]
 Warmup = Annotated[float, Meta(ge=0.0, lt=1.0, description="part of the run")]
 Milestone = Annotated[float, Meta(ge=0.0, le=1.0, description="part of what follows the warm-up")]
 Factor = Annotated[float, Meta(ge=0.0, le=1.0, description="multiple of `lr`")]
 OpenFactor = Annotated[float, Meta(gt=0.0, le=1.0, description="multiple of `lr`")]
+Height = Annotated[float, Meta(ge=0.0, le=1e6, description="multiple of `lr`")]
+Momentum = Annotated[float, Meta(ge=0.0, lt=1.0)]
+Piece: TypeAlias = Literal["linear", "log", "cosine", "pchip"]
+
+MOST_KNOTS = 1000
+"""More than anybody drags, and few enough to be stored with every edit."""
 
 
 class ScheduleRecord(
@@ -72,9 +79,22 @@ class Polynomial(ScheduleRecord, tag="polynomial", frozen=True, kw_only=True):
 
 
 class Cosine(ScheduleRecord, tag="cosine", frozen=True, kw_only=True):
-    """Half a cosine from `lr` to `final_factor * lr` (Loshchilov & Hutter, arXiv:1608.03983)."""
+    """Half a cosine from `lr` to `final_factor * lr` (Loshchilov & Hutter, arXiv:1608.03983).
+
+    Parameters
+    ----------
+    cycles : int
+        How often; every cycle but the first begins with a restart.
+    cycle_mul : float >= 1
+        Length of each cycle as a multiple of the one before.
+    cycle_decay : float in (0, 1]
+        Height of each cycle as a multiple of the one before.
+    """
 
     final_factor: Factor = 0.0
+    cycles: Annotated[int, Meta(ge=1, le=100)] = 1
+    cycle_mul: Annotated[float, Meta(ge=1.0, le=10.0)] = 1.0
+    cycle_decay: OpenFactor = 1.0
 
 
 class OneCycle(ScheduleRecord, tag="one_cycle", frozen=True, kw_only=True):
@@ -82,11 +102,20 @@ class OneCycle(ScheduleRecord, tag="one_cycle", frozen=True, kw_only=True):
 
     With ``total`` steps, `torch.optim.lr_scheduler.OneCycleLR` counts progress as
     ``step / (total - 1)`` and rises over ``(pct_start * total - 1) / (total - 1)`` of it.
+
+    Parameters
+    ----------
+    base_momentum : float in [0, 1), optional
+        Momentum (the first beta of the Adam family) at the highest rate; None leaves it alone.
+    max_momentum : float in [0, 1)
+        Momentum at the lowest rates, where `base_momentum` is given.
     """
 
     warmup: Warmup = 0.3
     warmup_start: Factor = 1 / 25
     final_factor: Factor = 4e-6
+    base_momentum: Momentum | None = None
+    max_momentum: Momentum = 0.95
 
 
 class Plateau(ScheduleRecord, tag="plateau", frozen=True, kw_only=True):
@@ -102,6 +131,48 @@ class Plateau(ScheduleRecord, tag="plateau", frozen=True, kw_only=True):
     metric: Literal["val_loss", "accuracy", "macro_f1"] = "val_loss"
 
 
+class Knot(Struct, frozen=True, forbid_unknown_fields=True):
+    """A point that the curve goes through.
+
+    Parameters
+    ----------
+    at : float in [0, 1]
+        Part of the run that is done.
+    factor : float >= 0
+        Learning rate there, as a multiple of the curve's `lr`.
+    piece : {"linear", "log", "cosine", "pchip"}
+        How it goes on to the next knot: in a straight line, in one on a logarithmic axis, in half
+        a cosine, or in a monotone cubic (Fritsch & Butland 1984, as scipy's
+        `PchipInterpolator`) through this knot's neighbours of the same kind.
+    """
+
+    at: Progress
+    factor: Height
+    piece: Piece = "linear"
+
+
+class Knots(ScheduleRecord, tag="knots", frozen=True, kw_only=True):
+    """The curve through `points`; level before the first and after the last.
+
+    Two knots at one place are a jump: the second holds from there on. `lr` is what the knots'
+    factors multiply. As of any curve, knots lie on what follows the warm-up.
+    """
+
+    points: Annotated[tuple[Knot, ...], Meta(min_length=1, max_length=MOST_KNOTS)] = (
+        Knot(at=0.0, factor=1.0),
+        Knot(at=1.0, factor=0.0),
+    )
+
+
 Schedule: TypeAlias = (
-    Constant | Linear | Step | MultiStep | Exponential | Polynomial | Cosine | OneCycle | Plateau
+    Constant
+    | Linear
+    | Step
+    | MultiStep
+    | Exponential
+    | Polynomial
+    | Cosine
+    | OneCycle
+    | Plateau
+    | Knots
 )

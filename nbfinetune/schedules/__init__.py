@@ -5,12 +5,15 @@ The functions are imported when they are first used: they need numpy, which star
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from nbfinetune.records.schedule import (
     Constant,
     Cosine,
     Exponential,
+    Knot,
+    Knots,
     Linear,
     MultiStep,
     OneCycle,
@@ -23,13 +26,17 @@ from nbfinetune.schedules.naming import check, named, names
 from nbfinetune.schedules.rates import DEFAULT_LR, default_lr
 
 if TYPE_CHECKING:
-    from nbfinetune.schedules.curves import lr_at, lr_curve
+    from nbfinetune.schedules.curves import lr_at, lr_curve, momentum_at
+    from nbfinetune.schedules.knots import through, to_knots
+    from nbfinetune.schedules.to_torch import lambda_lr
 
 __all__ = [
     "DEFAULT_LR",
     "Constant",
     "Cosine",
     "Exponential",
+    "Knot",
+    "Knots",
     "Linear",
     "MultiStep",
     "OneCycle",
@@ -39,16 +46,27 @@ __all__ = [
     "Step",
     "check",
     "default_lr",
+    "lambda_lr",
     "lr_at",
     "lr_curve",
+    "momentum_at",
     "named",
     "names",
+    "through",
+    "to_knots",
 ]
+
+_HOME = {
+    "lambda_lr": "to_torch",
+    "lr_at": "curves",
+    "lr_curve": "curves",
+    "momentum_at": "curves",
+    "through": "knots",
+    "to_knots": "knots",
+}
 
 
 def __getattr__(name: str) -> object:
-    if name not in ("lr_at", "lr_curve"):
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nbfinetune.schedules import curves
-
-    return getattr(curves, name)
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

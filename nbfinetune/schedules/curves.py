@@ -14,6 +14,7 @@ from nbfinetune.records.schedule import (
     Constant,
     Cosine,
     Exponential,
+    Knots,
     Linear,
     MultiStep,
     OneCycle,
@@ -22,11 +23,9 @@ from nbfinetune.records.schedule import (
     Schedule,
     Step,
 )
+from nbfinetune.schedules.knots import ROUNDING, cycle_edges, factors
 
 Floats: TypeAlias = NDArray[np.float64]
-
-# A milestone is reached also where its progress, a quotient of two step counts, is rounded down.
-ROUNDING = 1e-9
 
 
 def lr_at(schedule: Schedule, progress: float, history: Sequence[float] = ()) -> float:
@@ -44,7 +43,7 @@ def lr_at(schedule: Schedule, progress: float, history: Sequence[float] = ()) ->
     Returns
     -------
     float
-        At least 0 and at most ``schedule.lr``.
+        At least 0; at most ``schedule.lr``, unless knots lie higher.
 
     Raises
     ------
@@ -86,6 +85,29 @@ def lr_curve(schedule: Schedule, steps: int, history: Sequence[float] = ()) -> F
     return _rates(schedule, np.arange(steps, dtype=np.float64) / steps, history)
 
 
+def momentum_at(schedule: Schedule, progress: float) -> float | None:
+    """Momentum that a curve asks for at a point of the run; None where it leaves it alone.
+
+    High where the rate is low and low where it is high, as
+    `torch.optim.lr_scheduler.OneCycleLR` does with ``cycle_momentum``.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        A curve that `check` lets pass; only `OneCycle` asks for any.
+    progress : float in [0, 1]
+        As for `lr_at`.
+    """
+    if not isinstance(schedule, OneCycle) or schedule.base_momentum is None:
+        return None
+    if progress < schedule.warmup:
+        height = (1.0 - math.cos(math.pi * progress / schedule.warmup)) / 2.0
+    else:
+        part = (progress - schedule.warmup) / (1.0 - schedule.warmup)
+        height = (1.0 + math.cos(math.pi * part)) / 2.0
+    return schedule.max_momentum + (schedule.base_momentum - schedule.max_momentum) * height
+
+
 def _rates(schedule: Schedule, progress: Floats, history: Sequence[float]) -> Floats:
     warmup = schedule.warmup
     rest = np.clip((progress - warmup) / (1.0 - warmup), 0.0, 1.0)
@@ -110,20 +132,37 @@ def _multiple(schedule: Schedule, rest: Floats, history: Sequence[float]) -> Flo
             multiple = np.ones_like(rest)
         case Linear():
             multiple = _lifted(1.0 - rest, schedule.final_factor)
-        case Step():
-            multiple = schedule.gamma ** np.floor(rest / schedule.every + ROUNDING)
-        case MultiStep():
-            passed = np.searchsorted(schedule.milestones, rest + ROUNDING, side="right")
-            multiple = schedule.gamma ** np.asarray(passed, dtype=np.float64)
+        case Step() | MultiStep():
+            multiple = schedule.gamma ** _stairs_passed(schedule, rest)
         case Exponential():
             multiple = schedule.final_factor**rest
         case Polynomial():
             multiple = _lifted((1.0 - rest) ** schedule.power, schedule.final_factor)
-        case Cosine() | OneCycle():
+        case Cosine():
+            multiple = _cycles(schedule, rest)
+        case OneCycle():
             multiple = _lifted(_half_cosine(rest), schedule.final_factor)
+        case Knots():
+            multiple = factors(schedule.points, rest)
         case Plateau():
             multiple = np.full_like(rest, _after_plateaus(schedule, history))
     return multiple
+
+
+def _stairs_passed(schedule: Step | MultiStep, rest: Floats) -> Floats:
+    if isinstance(schedule, Step):
+        return np.floor(rest / schedule.every + ROUNDING)
+    passed = np.searchsorted(schedule.milestones, rest + ROUNDING, side="right")
+    return np.asarray(passed, dtype=np.float64)
+
+
+def _cycles(schedule: Cosine, rest: Floats) -> Floats:
+    edges = cycle_edges(schedule)
+    number = np.searchsorted(edges[1:-1], rest + ROUNDING, side="right")
+    part = np.clip((rest - edges[number]) / np.diff(edges)[number], 0.0, 1.0)
+    top = schedule.cycle_decay ** number.astype(np.float64)
+    low = np.minimum(schedule.final_factor, top)
+    return np.asarray(low + (top - low) * _half_cosine(part))
 
 
 def _lifted(part: Floats, lowest: float) -> Floats:

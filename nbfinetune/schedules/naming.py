@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from nbfinetune.errors import ConfigError, ScheduleError
 from nbfinetune.records.coding import checked
-from nbfinetune.records.schedule import MultiStep, Schedule
+from nbfinetune.records.schedule import Knots, MultiStep, Schedule
 
 _KINDS: dict[str, type[Schedule]] = {
     kind.__struct_config__.tag: kind for kind in get_args(Schedule)
@@ -68,6 +68,8 @@ def check(schedule: Schedule) -> Schedule:
         raise ScheduleError(f"{tag} schedule: {error}") from error
     if isinstance(schedule, MultiStep):
         _check_milestones(schedule.milestones)
+    if isinstance(schedule, Knots):
+        _check_knots(schedule)
     return schedule
 
 
@@ -77,6 +79,29 @@ def _check_milestones(milestones: tuple[float, ...]) -> None:
             raise ScheduleError(
                 f"multi_step schedule: milestones is {list(milestones)!r}: "
                 f"{later!r} comes after {earlier!r}; they must ascend"
+            )
+
+
+def _check_knots(schedule: Knots) -> None:
+    points = schedule.points
+    if all(knot.factor == 0.0 for knot in points):
+        raise ScheduleError("knots schedule: every rate is 0; lift at least one knot")
+    for number, (one, next_one) in enumerate(itertools.pairwise(points), 1):
+        if next_one.at < one.at:
+            raise ScheduleError(
+                f"knots schedule: knot {number + 1} at {next_one.at!r} comes after knot {number} "
+                f"at {one.at!r}; they must ascend"
+            )
+        if one.piece == "log" and next_one.at > one.at and not one.factor * next_one.factor > 0.0:
+            raise ScheduleError(
+                f"knots schedule: the piece from knot {number} to {number + 1} is logarithmic but "
+                "ends at 0; lift the knot or make the piece linear"
+            )
+    for number, (one, last) in enumerate(zip(points, points[2:], strict=False), 1):
+        if one.at == last.at:
+            raise ScheduleError(
+                f"knots schedule: knots {number} to {number + 2} all lie at {one.at!r}; two make a "
+                "jump, more mean nothing"
             )
 
 
