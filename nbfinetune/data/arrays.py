@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbfinetune.data.listing import ArrayData
+from nbfinetune.data.listing import ArrayData, number_labels
 from nbfinetune.errors import DataError
 
 _CHUNK = 1024
 _CHANNELS = (1, 3, 4)
+_TRAIN_COUNT = "train_count.npy"
 
 
 class CheckedArrays(NamedTuple):
-    """Arrays that passed the check; `factor` brings them to 0..255."""
+    """Arrays that passed the check.
+
+    Parameters
+    ----------
+    images, labels, classes
+        As in `ArrayData`, but of any type of number.
+    factor : float
+        Brings `images` to 0..255.
+    train_count : int, optional
+        How many belong to the training part; None where there are no parts.
+    """
 
     images: NDArray[Any]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     factor: float
+    train_count: int | None = None
 
 
 def check_arrays(images: Any, labels: Any) -> CheckedArrays:
@@ -47,7 +59,38 @@ def check_arrays(images: Any, labels: Any) -> CheckedArrays:
         raise DataError(f"{len(pixels)} images but {len(numbers)} labels: each image needs one")
     if len(names) == 1:
         raise DataError(f"all {len(numbers)} labels are {names[0]!r}: at least two are needed")
-    return CheckedArrays(pixels, numbers, names, _factor(pixels))
+    return CheckedArrays(pixels, numbers, names, factor(pixels))
+
+
+def number_arrays(
+    images: NDArray[Any],
+    labels: Sequence[Any],
+    classes: tuple[str, ...] | None,
+    train_count: int | None,
+) -> CheckedArrays:
+    """Arrays of a data set that may name its classes; those without images are left out.
+
+    Raises
+    ------
+    DataError
+        As `check_arrays`, and if a label is no number of a class.
+    """
+    checked = check_arrays(images, labels)._replace(train_count=train_count)
+    if classes is None or not set(map(type, labels)) <= {int}:
+        return checked
+    if min(labels) < 0 or max(labels) >= len(classes):
+        raise DataError(
+            f"labels run from {min(labels)} to {max(labels)}, but the data set names "
+            f"{len(classes)} classes: 0 to {len(classes) - 1} is needed"
+        )
+    return checked._replace(classes=tuple(classes[int(number)] for number in checked.classes))
+
+
+def channels_last(images: NDArray[Any]) -> NDArray[Any]:
+    """Images (N, H, W, C), also where they came as (N, C, H, W), as torch has them."""
+    if images.shape[-1] not in _CHANNELS and images.shape[1] in _CHANNELS:
+        return np.moveaxis(images, 1, -1)
+    return images
 
 
 def save_arrays(arrays: CheckedArrays, folder: Path) -> None:
@@ -62,6 +105,16 @@ def save_arrays(arrays: CheckedArrays, folder: Path) -> None:
         target[start : start + len(chunk)] = chunk
     target.flush()
     np.save(folder / "labels.npy", arrays.labels)
+    if arrays.train_count is not None:
+        np.save(folder / _TRAIN_COUNT, arrays.train_count)
+
+
+def as_pieces(arrays: CheckedArrays) -> Iterator[bytes]:
+    """All that the arrays hold, a piece at a time."""
+    yield repr((arrays.images.shape, str(arrays.images.dtype), arrays.train_count)).encode()
+    yield arrays.labels.tobytes()
+    for _, chunk in _chunks(arrays.images):
+        yield chunk.tobytes()
 
 
 def load_saved(folder: Path, classes: tuple[str, ...]) -> ArrayData:
@@ -75,7 +128,8 @@ def load_saved(folder: Path, classes: tuple[str, ...]) -> ArrayData:
     try:
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / "labels.npy", allow_pickle=False)
-    except (OSError, ValueError) as error:
+        train_count = _load_train_count(folder / _TRAIN_COUNT)
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"the arrays in {folder} can't be read ({error})") from error
     if (
         images.dtype != np.uint8
@@ -92,7 +146,11 @@ def load_saved(folder: Path, classes: tuple[str, ...]) -> ArrayData:
             f"the labels in {folder} run from {labels.min()} to {labels.max()}, but there are "
             f"{len(classes)} classes: 0 to {len(classes) - 1} is needed"
         )
-    return ArrayData(images, labels.astype(np.int64), classes)
+    return ArrayData(images, labels.astype(np.int64), classes, train_count)
+
+
+def _load_train_count(path: Path) -> int | None:
+    return int(np.load(path, allow_pickle=False)) if path.exists() else None
 
 
 def _as_images(images: Any) -> NDArray[Any]:
@@ -127,17 +185,38 @@ def _as_labels(labels: Any) -> tuple[tuple[str, ...], NDArray[np.int64]]:
             f"labels have shape {values.shape}: one label per image is needed "
             "(one-hot labels: pass labels.argmax(axis=1))"
         )
-    kinds = {type(value) for value in values.tolist()}
-    if not kinds <= {int} and not kinds <= {str} and not kinds <= {bool}:
-        found = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise DataError(f"labels are {found}: all whole numbers or all strings are needed")
-    names, numbers = np.unique(
-        values.astype(str) if kinds <= {str} else values, return_inverse=True
-    )
-    return tuple(str(name) for name in names.tolist()), numbers.astype(np.int64)
+    # An array of a mixed list has made strings of all: the list itself still knows.
+    return number_labels(labels if isinstance(labels, (list, tuple)) else values.tolist())
 
 
-def _factor(pixels: NDArray[Any]) -> float:
+def as_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Pixels as uint8, as `factor` scales them.
+
+    Raises
+    ------
+    DataError
+        If they are no numbers, none, NaN, below 0 or above 255.
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype.kind not in "buif" or not pixels.size:
+        raise DataError(f"an array of type {pixels.dtype} and shape {pixels.shape} holds no image")
+    scaled = np.rint(pixels.astype(np.float32) * factor(pixels))
+    return np.asarray(scaled, dtype=np.uint8)
+
+
+def factor(pixels: NDArray[Any]) -> float:
+    """What brings pixels to 0..255: 255 for booleans and for floats in [0, 1], else 1.
+
+    Parameters
+    ----------
+    pixels : array (N, ...) of booleans, whole numbers or floats
+
+    Raises
+    ------
+    DataError
+        If they hold NaN, or run below 0 or above 255.
+    """
     if pixels.dtype == np.uint8:
         return 1.0
     if pixels.dtype == np.bool_:
@@ -145,7 +224,7 @@ def _factor(pixels: NDArray[Any]) -> float:
     ends = [(chunk.min(), chunk.max()) for _, chunk in _chunks(pixels)]
     low, high = float(np.min(ends)), float(np.max(ends))
     if np.isnan(low) or np.isnan(high):
-        raise DataError("images hold NaN: replace them, e.g. with numpy.nan_to_num(images)")
+        raise DataError("images hold NaN: replace it, e.g. with numpy.nan_to_num(images)")
     if low < 0 or high > 255:
         raise DataError(
             f"images run from {low:g} to {high:g}: 0 to 1 or 0 to 255 is needed "

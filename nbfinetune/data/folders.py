@@ -31,9 +31,9 @@ def find_layout(folder: Path) -> Layout:
 
     `train` counts as the training part only if it holds folders itself: else it is a class.
     """
-    parts = {entry.name.lower(): Path(entry.path) for entry in _subfolders(folder)}
+    parts = {entry.name.lower(): Path(entry.path) for entry in subfolders(folder)}
     train = next((parts[name] for name in _TRAIN_NAMES if name in parts), None)
-    if train is None or not _subfolders(train):
+    if train is None or not subfolders(train):
         return Layout(folder, None)
     return Layout(train, next((parts[name] for name in _VAL_NAMES if name in parts), None))
 
@@ -93,8 +93,24 @@ def looks_like_image(path: str) -> bool:
     return path.lower().endswith(SUFFIXES)
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is none of the user's images."""
+    return name.startswith(".") or name in _HIDDEN
+
+
+def subfolders(folder: Path) -> list[os.DirEntry[str]]:
+    """Folders right below a folder, links to folders included.
+
+    Raises
+    ------
+    DataError
+        If it can't be read.
+    """
+    return [entry for entry in _entries(folder) if _is_folder(entry)]
+
+
 def _named_classes(folder: Path) -> tuple[str, ...]:
-    classes = tuple(sorted(entry.name for entry in _subfolders(folder)))
+    classes = tuple(sorted(entry.name for entry in subfolders(folder)))
     if classes:
         return classes
     if any(looks_like_image(entry.name) for entry in _entries(folder)):
@@ -130,39 +146,48 @@ def _has_image(folder: Path) -> bool:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    seen: set[tuple[int, int]] = set()
+    seen = {_identity(parent) for parent in folder.parents}  # a link upwards leads to other classes
     waiting = [folder]
     while waiting:
         inner = waiting.pop()
-        facts = inner.stat()
-        if (facts.st_dev, facts.st_ino) in seen:
+        identity = _identity(inner)
+        if identity in seen:
             continue
-        seen.add((facts.st_dev, facts.st_ino))
+        seen.add(identity)
         for entry in _entries(inner):
-            if entry.is_dir():
+            if _is_folder(entry):
                 waiting.append(Path(entry.path))
             elif looks_like_image(entry.name):
                 yield entry.path
 
 
-def _subfolders(folder: Path) -> list[os.DirEntry[str]]:
-    return [entry for entry in _entries(folder) if entry.is_dir()]
+def _identity(folder: Path) -> tuple[int, int]:
+    try:
+        facts = folder.stat()
+    except OSError as error:
+        raise DataError(f"{folder} may not be read ({error.strerror})") from error
+    return facts.st_dev, facts.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link to itself
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            yield from (entry for entry in entries if not _hidden(entry.name))
+            yield from (entry for entry in entries if not is_hidden(entry.name))
     except FileNotFoundError:
         raise DataError(f"there is no folder {folder}: check the path") from None
     except NotADirectoryError:
         raise DataError(f"{folder} is a file: pass the folder with the images") from None
     except PermissionError:
         raise DataError(f"{folder} may not be read: check its permissions") from None
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name in _HIDDEN
+    except OSError as error:
+        raise DataError(f"{folder} can't be read ({error.strerror or error})") from error
 
 
 def _some(names: list[str]) -> str:

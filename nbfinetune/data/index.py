@@ -1,83 +1,56 @@
-"""Every image of a run once: where it lies, what it shows, and which part of the split it is in."""
+"""How the index of a run is made: listed, split, edited, checked and saved."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
+from nbfinetune.data.edits import OnSkip, apply_edits
 from nbfinetune.data.headers import check_files
+from nbfinetune.data.image_index import ImageIndex, load_index, printable, save_index
 from nbfinetune.data.listing import ArrayData, FileList
 from nbfinetune.data.machine import default_threads
-from nbfinetune.data.randomness import Ids
-from nbfinetune.data.source_reading import read_source
-from nbfinetune.data.splits import LEFT_OUT, TRAIN, VAL, Split, split_folds, split_stratified
+from nbfinetune.data.source_reading import make_ready, read_source
+from nbfinetune.data.splits import (
+    LEFT_OUT,
+    TRAIN,
+    VAL,
+    Split,
+    split_folds,
+    split_grouped,
+    split_grouped_folds,
+    split_stratified,
+)
 from nbfinetune.errors import DataError
 from nbfinetune.records import DataConfig
+
+__all__ = [
+    "FILE_NAME",
+    "MAX_BAD",
+    "ImageIndex",
+    "OnSkip",
+    "build_index",
+    "check_share",
+    "load_index",
+    "preview_index",
+    "printable",
+    "save_index",
+]
 
 MAX_BAD = 0.1
 """Part of the images that may be unreadable before a run refuses to start or go on."""
 
 FILE_NAME = "index.json"
 
-OnSkip: TypeAlias = Callable[[str, str], None]
-
-
-@dataclass(frozen=True, eq=False)
-class ImageIndex:
-    """The images of a run; an image's id is its place in here.
-
-    Parameters
-    ----------
-    classes : tuple of str
-    labels : int64 array (N,)
-        Class number of each image.
-    split : uint8 array (N,)
-        `TRAIN`, `VAL` or `LEFT_OUT` for each image.
-    items : tuple of str
-        Paths, relative to `root` where they lie under it; empty where the images are arrays,
-        whose rows are the ids.
-    root : str
-        Folder that relative paths start from.
-    """
-
-    classes: tuple[str, ...]
-    labels: Ids
-    split: Split
-    items: tuple[str, ...] = ()
-    root: str = ""
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def train(self) -> Ids:
-        """Ids of the training images, ascending."""
-        return np.flatnonzero(self.split == TRAIN)
-
-    @property
-    def val(self) -> Ids:
-        """Ids of the validation images, ascending."""
-        return np.flatnonzero(self.split == VAL)
-
-    def path(self, image: int) -> str:
-        """Path of an image that is a file."""
-        return str(Path(self.root, self.items[image]))
-
-    def name(self, image: int) -> str:
-        """What a message calls an image: its path, or its row."""
-        return printable(self.path(image)) if self.items else f"image {image}"
-
 
 def build_index(config: DataConfig, seed: int, run_folder: Path, on_skip: OnSkip) -> ImageIndex:
-    """Index of a run: the saved one where there is one, else read, checked, split and saved.
+    """Index of a run: the saved one where there is one, else read, split, checked and saved.
 
-    A run that is resumed thus has the split it began with, whatever happened to its folder.
+    A run that is resumed thus has the split it began with, whatever happened to its folder. The
+    split is drawn before any image is left out, so that no edit and no bad file changes which of
+    the others validate.
 
     Parameters
     ----------
@@ -87,7 +60,8 @@ def build_index(config: DataConfig, seed: int, run_folder: Path, on_skip: OnSkip
     run_folder : Path
         Where `index.json` lies, and the arrays of a notebook.
     on_skip : callable (path, reason)
-        Told of every file that is left out. Not called again for a saved index.
+        Told of every file that is left out because it can't be read, and of every edit whose image
+        is gone. Not called again for a saved index.
 
     Raises
     ------
@@ -96,70 +70,33 @@ def build_index(config: DataConfig, seed: int, run_folder: Path, on_skip: OnSkip
     """
     saved = run_folder / FILE_NAME
     if saved.exists():
-        return load_index(saved)
-    listing = read_source(config.source, run_folder)
-    if isinstance(listing, FileList):
-        listing = _without_bad(listing, on_skip)
-    index = _split(listing, config, seed)
+        index = load_index(saved)
+        make_ready(config.source, index.root)
+        return index
+    index = apply_edits(_split_index(config, seed, run_folder), config.edits, on_skip)
+    if index.items:
+        index = _without_bad(index, on_skip)
     _check_train(index)
     save_index(index, saved)
     return index
 
 
-def load_index(path: Path) -> ImageIndex:
-    """Index out of a run's `index.json`.
+def preview_index(config: DataConfig, seed: int, folder: Path) -> ImageIndex:
+    """Index that a run of this config would have if no file was bad; no image is opened.
+
+    Parameters
+    ----------
+    config : DataConfig
+    seed : int
+    folder : Path
+        Where arrays and lists of files were placed.
 
     Raises
     ------
     DataError
-        If the file can't be read.
+        If there is nothing to look at.
     """
-    try:
-        record = json.loads(path.read_bytes())
-        return ImageIndex(
-            tuple(record["classes"]),
-            np.array(record["labels"], dtype=np.int64),
-            np.array(record["split"], dtype=np.uint8),
-            tuple(record["items"]),
-            record["root"],
-        )
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DataError(f"the index of the run, {path}, can't be read ({error!r})") from error
-
-
-def save_index(index: ImageIndex, path: Path) -> None:
-    """Write `index.json` whole or not at all."""
-    record = {
-        "format": 1,
-        "classes": index.classes,
-        "root": index.root,
-        "items": index.items,
-        "labels": index.labels.tolist(),
-        "split": index.split.tolist(),
-    }
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="ascii") as file:
-        # Not msgspec: it refuses the names of files that are not UTF-8, which disks do hold.
-        file.write(json.dumps(record))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def _without_bad(files: FileList, on_skip: OnSkip) -> FileList:
-    bad, checked = check_files(files.root, files.items, default_threads())
-    names = [printable(str(Path(files.root, files.items[position]))) for position in bad]
-    for name, reason in zip(names, bad.values(), strict=True):
-        on_skip(name, reason)
-    check_share(names, checked)
-    good = np.ones(len(files.items), dtype=bool)
-    good[list(bad)] = False
-    count = files.train_count
-    return files._replace(
-        items=tuple(item for i, item in enumerate(files.items) if i not in bad),
-        labels=files.labels[good],
-        train_count=None if count is None else int(good[:count].sum()),
-    )
+    return apply_edits(_split_index(config, seed, folder), config.edits)
 
 
 def check_share(bad: list[str], of: int) -> None:
@@ -178,24 +115,51 @@ def check_share(bad: list[str], of: int) -> None:
         )
 
 
-def printable(path: str) -> str:
-    """A path as it can be shown and stored: bytes of its name that are no UTF-8 are written out."""
-    return path.encode("utf-8", "backslashreplace").decode()
-
-
-def _split(listing: ArrayData | FileList, config: DataConfig, seed: int) -> ImageIndex:
+def _split_index(config: DataConfig, seed: int, folder: Path) -> ImageIndex:
+    listing = read_source(config.source, folder)
     items, root = (listing.items, listing.root) if isinstance(listing, FileList) else ((), "")
-    count = len(listing.labels) if listing.train_count is None else listing.train_count
-    given = np.full(len(listing.labels), VAL, dtype=np.uint8)
-    given[:count] = TRAIN
-    index = ImageIndex(listing.classes, listing.labels, given, items, root)
+    split = _split(listing, config, seed)
+    return ImageIndex(listing.classes, listing.labels, split, items, root)
+
+
+def _split(listing: ArrayData | FileList, config: DataConfig, seed: int) -> Split:
+    everything = len(listing.labels)
+    count = everything if listing.train_count is None else listing.train_count
+    split = np.full(everything, VAL, dtype=np.uint8)
+    split[:count] = TRAIN
+    labels = listing.labels[:count]
+    groups = listing.groups[:count] if isinstance(listing, FileList) and listing.groups else None
     if config.folds is not None:
         # The source's own validation part stays out: it is the test that folds were not tuned on.
-        given[count:] = LEFT_OUT
-        given[:count] = split_folds(listing.labels[:count], config.folds, config.fold, seed)
-    elif count == len(listing.labels):
-        return replace(index, split=split_stratified(listing.labels, config.val_split, seed))
-    return index
+        split[count:] = LEFT_OUT
+        split[:count] = (
+            split_folds(labels, config.folds, config.fold, seed)
+            if groups is None
+            else split_grouped_folds(labels, groups, config.folds, config.fold, seed)
+        )
+    elif count == everything:
+        split = (
+            split_stratified(labels, config.val_split, seed)
+            if groups is None
+            else split_grouped(labels, groups, config.val_split, seed)
+        )
+    return split
+
+
+def _without_bad(index: ImageIndex, on_skip: OnSkip) -> ImageIndex:
+    wanted = np.flatnonzero(index.split != LEFT_OUT)
+    bad, checked = check_files(
+        index.root, [index.items[image] for image in wanted.tolist()], default_threads()
+    )
+    reasons = {int(wanted[position]): reason for position, reason in bad.items()}
+    names = [index.name(image) for image in reasons]
+    for name, reason in zip(names, reasons.values(), strict=True):
+        on_skip(name, reason)
+    check_share(names, checked)
+    good = np.ones(len(index), dtype=bool)
+    good[list(reasons)] = False
+    items = tuple(item for image, item in enumerate(index.items) if image not in reasons)
+    return replace(index, items=items, labels=index.labels[good], split=index.split[good])
 
 
 def _check_train(index: ImageIndex) -> None:
@@ -206,5 +170,7 @@ def _check_train(index: ImageIndex) -> None:
     if missing:
         raise DataError(
             f"there is no readable training image of {', '.join(map(repr, missing[:5]))}: "
-            "add images or remove the class"
+            "add images, move some of those that validate to 'train', or remove the class"
         )
+    if not len(index.val):
+        raise DataError("no readable image is left to validate on: move some to 'val'")

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from nbfinetune.data.archives import unpacked
 from nbfinetune.data.arrays import load_saved
+from nbfinetune.data.file_lists import load_files, shared_root
 from nbfinetune.data.folders import Layout, find_classes, find_layout, list_images
 from nbfinetune.data.idx import IdxFiles, find_idx, read_pair
 from nbfinetune.data.listing import ArrayData, FileList, without_unused_classes
 from nbfinetune.data.named import DIGITS, SETS, canonical_name, datasets_folder
 from nbfinetune.errors import DataError
-from nbfinetune.records import Arrays, Folder, FolderPair, Idx, Named, Source
+from nbfinetune.records import Archive, Arrays, Files, Folder, FolderPair, Idx, Named, Source
 
 
 def read_source(source: Source, run_folder: Path) -> ArrayData | FileList:
@@ -31,14 +33,42 @@ def read_source(source: Source, run_folder: Path) -> ArrayData | FileList:
         If there is nothing to train on, and why.
     """
     if isinstance(source, Folder):
-        return _list_layout(find_layout(Path(source.path)))
+        return list_layout(find_layout(Path(source.path)))
     if isinstance(source, FolderPair):
-        return _list_layout(Layout(Path(source.train), Path(source.val)))
+        return list_layout(Layout(Path(source.train), Path(source.val)))
+    if isinstance(source, Archive):
+        return list_layout(find_layout(unpacked(Path(source.path))))
     return without_unused_classes(read_arrays(source, run_folder))
 
 
-def read_arrays(source: Arrays | Idx | Named, run_folder: Path) -> ArrayData | FileList:
-    """Images of a source that is not a folder of photos (a named set may turn out to be one)."""
+def make_ready(source: Source, root: str) -> None:
+    """Have the files of an index that was saved lie where they were.
+
+    Parameters
+    ----------
+    source : Source
+    root : str
+        Where its index says that they lie.
+
+    Raises
+    ------
+    DataError
+        If the cache was emptied since, and the archive is gone too.
+    """
+    if isinstance(source, Archive) and not Path(root).is_dir():
+        unpacked(Path(source.path))
+
+
+def read_arrays(source: Source, run_folder: Path) -> ArrayData | FileList:
+    """Images of a source that is no folder of photos (a named set may turn out to be one).
+
+    Raises
+    ------
+    DataError
+        If they can't be read.
+    """
+    if isinstance(source, Files):
+        return load_files(_inside(run_folder, source.path))
     if isinstance(source, Arrays):
         return load_saved(_inside(run_folder, source.path), source.classes)
     if isinstance(source, Idx):
@@ -46,19 +76,28 @@ def read_arrays(source: Arrays | Idx | Named, run_folder: Path) -> ArrayData | F
         if files is None:
             raise DataError(f"{source.path} holds no train-images and train-labels IDX files")
         return _read_idx(files, None)
-    return _read_named(source)
+    if isinstance(source, Named):
+        return _read_named(source)
+    raise DataError(f"{source} is a folder of photos, not arrays")
 
 
 def _inside(run_folder: Path, path: str) -> Path:
     if ".." in Path(path).parts:
-        raise DataError(f"arrays in {path!r}: a path that leaves the run's folder is not read")
+        raise DataError(f"data in {path!r}: a path that leaves the run's folder is not read")
     return run_folder / path
 
 
-def _list_layout(layout: Layout) -> FileList:
+def list_layout(layout: Layout) -> FileList:
+    """All images of folders of classes.
+
+    Raises
+    ------
+    DataError
+        As `find_classes` raises it.
+    """
     classes = find_classes(layout)
     parts = [layout.train] if layout.val is None else [layout.train, layout.val]
-    root = _shared_root(parts)
+    root = shared_root(parts)
     items: list[str] = []
     labels: list[int] = []
     counts: list[int] = []
@@ -77,13 +116,6 @@ def _list_layout(layout: Layout) -> FileList:
         root,
         counts[0] if len(parts) == 2 else None,
     )
-
-
-def _shared_root(parts: list[Path]) -> str:
-    try:
-        return os.path.commonpath(parts)
-    except ValueError:  # two drives of Windows share nothing
-        return ""
 
 
 def _read_idx(files: IdxFiles, classes: tuple[str, ...] | None) -> ArrayData:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nbfinetune.data.arrays import channels_last
 from nbfinetune.data.listing import ArrayData, FileList
 from nbfinetune.data.named import NamedSet
 from nbfinetune.errors import DataError
@@ -75,15 +76,14 @@ def _class_names(dataset: Any) -> tuple[str, ...] | None:
 
 
 def _as_arrays(parts: list[Any], classes: tuple[str, ...] | None) -> ArrayData:
-    images = np.concatenate([_channels_last(np.asarray(part.data)) for part in parts])
+    images = np.concatenate([_pixels(part) for part in parts])
     labels = np.concatenate([_array_labels(part) for part in parts])
     return ArrayData(images, labels, _numbered(classes, labels), _train_count(parts))
 
 
-def _channels_last(images: Any) -> Any:
-    if images.ndim == 4 and images.shape[3] not in (1, 3):
-        return images.transpose(0, 2, 3, 1)
-    return images
+def _pixels(part: Any) -> Any:
+    images = np.asarray(part.data)
+    return channels_last(images) if images.ndim == 4 else images
 
 
 def _array_labels(part: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from nbfinetune.data.arrays import as_bytes
 from nbfinetune.data.augment import Interpolation, see
-from nbfinetune.data.decode import decode
+from nbfinetune.data.stored_image import stored_image, stored_side
 from nbfinetune.errors import DataError
 
 __all__ = ["Preprocess"]
@@ -72,9 +72,8 @@ class Preprocess:
 
     def pixels(self, image: Any) -> NDArray[np.uint8]:
         """Pixels of one image, uint8 (S, S, 3)."""
-        # Of a large JPEG no more is decoded than validation decodes.
-        decoded = decode(image, at_least=math.ceil(self.size_px / self.crop_pct))
-        return see(decoded, self.size_px, self.interpolation, self.crop_pct)
+        stored = stored_image(image, stored_side(self.size_px, self.crop_pct))
+        return see(stored, self.size_px, self.interpolation, self.crop_pct)
 
     def normalised(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Float32 (N, 3, S, S) out of uint8 (N, S, S, 3)."""
@@ -100,7 +99,7 @@ def images_of(images: Any) -> list[Any]:
                 f"an array of shape {images.shape} is no image: (height, width[, channels]) or "
                 "(N, height, width[, channels]) is needed"
             )
-        return list(_as_bytes(images)[None] if single else _as_bytes(images))
+        return list(as_bytes(images)[None] if single else as_bytes(images))
     if not isinstance(images, Sequence):
         raise DataError(
             f"a {type(images).__name__} is no image: pass a path, a PIL image, an array, "
@@ -109,19 +108,3 @@ def images_of(images: Any) -> list[Any]:
     if not images:
         raise DataError("there are no images: the list is empty")
     return [one for image in images for one in images_of(image)]
-
-
-def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind not in "buif" or not array.size:
-        raise DataError(f"an array of type {array.dtype} and shape {array.shape} holds no image")
-    low, high = float(array.min()), float(array.max())
-    if not (low >= 0 and high <= 255):
-        raise DataError(
-            f"pixels run from {low:g} to {high:g}: 0 to 1 or 0 to 255 is needed "
-            "(undo a normalisation, scale 16-bit images down)"
-        )
-    unit = array.dtype.kind == "b" or (array.dtype.kind == "f" and high <= 1)
-    scaled = array.astype(np.float32) * (255.0 if unit else 1.0)
-    return np.asarray(np.rint(scaled), dtype=np.uint8)
