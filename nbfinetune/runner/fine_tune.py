@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nbfinetune.data.sources import Accepted, accept
-from nbfinetune.records import FineTuneConfig
+from nbfinetune.records import FineTuneConfig, Named
 from nbfinetune.runner.launch import launch
 from nbfinetune.runner.run import Run
 from nbfinetune.runner.settings import configure, signature
 from nbfinetune.store import RunStore
 from nbfinetune.store.layout import home, new_run_folder
 
+if TYPE_CHECKING:
+    from nbfinetune.data.labelling import Rule
 
-def fine_tune(data: Any, *, wait: bool = False, root: str | None = None, **settings: Any) -> Run:
+
+def fine_tune(
+    data: Any,
+    *,
+    labels: Rule | None = None,
+    groups: Rule | None = None,
+    root: str | None = None,
+    wait: bool = False,
+    **settings: Any,
+) -> Run:
     """Fine-tune an image classifier in a background process.
 
     Parameters
     ----------
-    data : path, (train, val) paths, (images, labels) arrays, or str
-        A folder with one folder per class (or with `train/` and `val/` of such folders), a folder
-        of IDX files, arrays (N,H,W) or (N,H,W,C) with their labels, the name of a torchvision data
-        set, or ``"digits"``.
+    data : path, pair, list, DataFrame, data set or str
+        A folder with one folder per class (or with `train/` and `val/` of such folders), a `.zip`
+        or `.tar` of it, a folder of IDX files, a DataFrame or CSV file with the columns `path` and
+        `label`, a list of (path, label), arrays (N,H,W) or (N,H,W,C) with their labels, a data set
+        of torch or Hugging Face, the name of a torchvision data set, or ``"digits"``. A pair is
+        (train, val). More on each: `nbfinetune.data.accept`.
+    labels : callable or str, optional
+        The class of each image: a function of its path, a regular expression whose first group it
+        is, or a column of the table.
+    groups : callable or str, optional
+        In the same way, which images belong together and never stand on both sides of a split.
+    root : str, optional
+        Where a named data set lies or is downloaded to, and where relative paths of a table start.
     wait : bool
         Return when the run has ended, with a progress bar until then.
-    root : str, optional
-        Where a named data set lies or is downloaded to.
     **settings
         Every field of `FineTuneConfig` by its own name: ``model="resnet18"``, ``epochs=5``,
         ``batch_size=32``, ``lr=1e-3``, ``optimizer="adamw"``, ``schedule="cosine"``,
         ``augment="standard"``, ``freeze="backbone"``, … A section may also be given whole:
-        ``training=TrainingConfig(...)``.
+        ``training=TrainingConfig(...)``. ``edits`` also takes the path of a file of edits.
 
     Returns
     -------
@@ -43,12 +63,14 @@ def fine_tune(data: Any, *, wait: bool = False, root: str | None = None, **setti
     ConfigError, DataError
         Before anything is spawned, with what to do about it.
     """
-    accepted = accept(data, root=root)
-    run = begin(accepted, configure(accepted.source, settings))
+    accepted = accept(data, labels=labels, groups=groups, root=root)
+    config = configure(accepted.source, settings)
+    typed = not isinstance(settings.get("edits", ""), (str, os.PathLike))
+    run = begin(accepted, config, look_up_edits=typed)
     return run.wait() if wait else run
 
 
-def begin(accepted: Accepted, config: FineTuneConfig) -> Run:
+def begin(accepted: Accepted, config: FineTuneConfig, *, look_up_edits: bool = False) -> Run:
     """Make the folder of a run and start its worker.
 
     Parameters
@@ -57,16 +79,30 @@ def begin(accepted: Accepted, config: FineTuneConfig) -> Run:
         The data that `config` names.
     config : FineTuneConfig
         Checked, as `configure` gives it.
+    look_up_edits : bool
+        Refuse an edit whose image is not there. Else the run only tells of it: the image may have
+        been deleted since.
     """
     folder = new_run_folder(home(), config.model.name)
     try:
         accepted.place(folder)
+        if look_up_edits:
+            _look_up(config, folder)
         RunStore.create(folder, config).close()
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     launch(folder, devices=config.runner.devices)
     return Run.open(folder)
+
+
+def _look_up(config: FineTuneConfig, folder: Path) -> None:
+    if not config.data.edits or isinstance(config.data.source, Named):  # which might be downloaded
+        return
+    from nbfinetune.data.edits import require_known
+    from nbfinetune.data.index import preview_index
+
+    require_known(preview_index(config.data, config.seed, folder), config.data.edits)
 
 
 fine_tune.__signature__ = signature()  # type: ignore[attr-defined]

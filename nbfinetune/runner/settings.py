@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from nbfinetune.errors import ConfigError
 from nbfinetune.records import (
     AugmentConfig,
     DataConfig,
+    EditRecord,
     FineTuneConfig,
     ModelConfig,
     OptimizerConfig,
@@ -72,6 +74,8 @@ def configure(source: Source, settings: Mapping[str, Any]) -> FineTuneConfig:
     sections: dict[str, Any] = {}
     schedule = _schedule(flat)
     seed = flat.pop("seed", 0)
+    if "edits" in flat:
+        flat["edits"] = _edits(flat["edits"])
     for section, record in SECTIONS.items():
         start = _section(section, record, flat.pop(section, None), source)
         changes = {name: flat.pop(name) for name in list(flat) if PLACE.get(name) == section}
@@ -128,6 +132,21 @@ def _schedule(flat: dict[str, Any]) -> Any:
     return named(given or "cosine", **values)
 
 
+def _edits(given: Any) -> tuple[Any, ...]:
+    if isinstance(given, (str, os.PathLike)):
+        from nbfinetune.data.edits import load_edits
+
+        return load_edits(given)
+    edits = tuple(given) if isinstance(given, (tuple, list)) else (given,)
+    wrong = next((edit for edit in edits if not isinstance(edit, EditRecord)), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"edits: {wrong!r} is no edit; give Exclude(item=...), Relabel(item=..., label=...) "
+            "and MoveTo(item=..., part='val') of nbfinetune.records, or the path of a file of edits"
+        )
+    return edits
+
+
 def _optimizer_name(given: Any) -> str:
     if isinstance(given, Mapping):
         return str(given.get("name", OptimizerConfig().name))
@@ -137,7 +156,8 @@ def _optimizer_name(given: Any) -> str:
 
 
 def _unknown(name: str) -> str:
-    known = [*PLACE, *SECTIONS, *OF_THE_CURVE, "schedule", "seed", "root", "wait"]
+    known = [*PLACE, *SECTIONS, *OF_THE_CURVE, "schedule", "seed"]
+    known += ["labels", "groups", "root", "wait"]
     near = difflib.get_close_matches(name, known, n=3)
     hint = f"closest: {', '.join(near)}" if near else "see help(nbfinetune.fine_tune)"
     return f"there is no setting {name!r}; {hint}"
@@ -186,7 +206,7 @@ def signature() -> inspect.Signature:
             if name != "epochs"
         ),
         inspect.Parameter("seed", only, default=0),
-        inspect.Parameter("root", only, default=None),
+        *(inspect.Parameter(name, only, default=None) for name in ("labels", "groups", "root")),
         inspect.Parameter("wait", only, default=False),
     ]
     data = inspect.Parameter("data", inspect.Parameter.POSITIONAL_OR_KEYWORD)
