@@ -88,7 +88,7 @@ class DecodedCache:
         UnreadableImage
             If it is not there and can't be decoded.
         """
-        key, stamp = blake2b(os.fsencode(path), digest_size=16).digest(), _stamp(path)
+        key, stamp = _key(path), _stamp(path)
         entry = self._find(key)
         if entry is not None and stamp in (None, entry.stamp):
             kept = self._file.image(key, entry)
@@ -200,6 +200,10 @@ def _opened(folder: Path, expected: int) -> PixelFile:
     if delete(folder):
         folder.mkdir(mode=0o700)
     return PixelFile(folder)
+
+
+def _key(path: str) -> bytes:
+    return blake2b(os.fsencode(path), digest_size=16).digest()
 
 
 def _stamp(path: str) -> Stamp | None:
