@@ -138,14 +138,6 @@ def apply(
     return np.asarray(image)
 
 
-def smallest_crop(config: AugmentConfig | None, crop_pct: float) -> float:
-    """Shortest side that a crop may have, as a part of the image's shorter side."""
-    if config is None or config.preset == "none":
-        return crop_pct
-    crop = CROPS[config.preset]
-    return math.sqrt(crop.scale[0] * crop.ratio[0])
-
-
 def _random_box(
     crop: Crop, chances: NDArray[Any], width: int, height: int
 ) -> tuple[int, int, int, int]:
