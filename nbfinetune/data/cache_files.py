@@ -34,6 +34,7 @@ _FORMAT = 1
 _MOST = 20 * 10**9
 _PART_OF_FREE = 0.25
 _GUARD_TIMEOUT_S = 30.0
+_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 class CacheRefusal(DataError):
@@ -139,7 +140,7 @@ def make_room(folder: Path, needed: int) -> int:
     limit = limit_bytes()
     if needed > limit:
         raise CacheRefusal(
-            f"decoded they take {_gb(needed)}, and {_gb(limit)} are allowed; "
+            f"decoded they take {in_words(needed)}, and {in_words(limit)} are allowed; "
             f"set {LIMIT_VARIABLE} higher to keep them"
         )
     sizes = {other: size_of(other) for other in _folders() if other != folder}
@@ -151,15 +152,15 @@ def make_room(folder: Path, needed: int) -> int:
     room = limit - sum(sizes.values())
     if needed > room:
         raise CacheRefusal(
-            f"decoded they take {_gb(needed)}, and of the {_gb(limit)} that are allowed other runs "
-            f"use {_gb(limit - room)} now; set {LIMIT_VARIABLE} higher to keep them"
+            f"decoded they take {in_words(needed)}, and of the {in_words(limit)} that are allowed other runs "
+            f"use {in_words(limit - room)} now; set {LIMIT_VARIABLE} higher to keep them"
         )
     missing = needed - size_of(folder)
     free = free_bytes(folder)
     if missing > 0 and missing + KEPT_FREE > free:
         raise CacheRefusal(
-            f"decoded they take another {_gb(missing)}, and the disk of {folder} has {_gb(free)} "
-            f"left, of which {_gb(KEPT_FREE)} stay free; make room on it, or let the environment "
+            f"decoded they take another {in_words(missing)}, and the disk of {folder} has {in_words(free)} "
+            f"left, of which {in_words(KEPT_FREE)} stay free; make room on it, or let the environment "
             "variable NBFINETUNE_CACHE name a folder on another disk"
         )
     return room
@@ -229,5 +230,7 @@ def _folders() -> list[Path]:
     return [entry for entry in home.iterdir() if entry.is_dir()] if home.is_dir() else []
 
 
-def _gb(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 5e7 else f"{size / 1e6:.1f} MB"
+def in_words(size: int) -> str:
+    """Bytes as people say them: 35.2 GB, 1.4 MB, 10.0 kB."""
+    unit, name = next((u, n) for u, n in _UNITS if size >= u or u == 1000)
+    return f"{size / unit:.1f} {name}"

@@ -24,6 +24,7 @@ from nbfinetune.data.cache_files import (
     delete,
     free_bytes,
     guarded,
+    in_words,
     limit_bytes,
     locked,
     make_room,
@@ -146,12 +147,12 @@ class DecodedCache:
         size, free = self._file.size, free_bytes(self.folder)
         if size + more > self._room:
             raise CacheRefusal(
-                f"{self.folder} takes {size / 1e9:.1f} GB and may take no more; "
+                f"{self.folder} takes {in_words(size)} and may take no more; "
                 "set NBFINETUNE_CACHE_GB higher, or delete the folder when no run uses it"
             )
         if free - more < KEPT_FREE:
             raise CacheRefusal(
-                f"the disk of {self.folder} has {free / 1e9:.1f} GB left; make room on it"
+                f"the disk of {self.folder} has {in_words(free)} left; make room on it"
             )
 
 

@@ -131,8 +131,8 @@ class _Copies:
             home = cache_home() / "exported"
             home.mkdir(parents=True, exist_ok=True)
             self.folder = tempfile.TemporaryDirectory(dir=home)
-        self._count += 1
-        return Path(self.folder.name, f"{self._count:07}-{name}")
+        number, self._count = self._count, self._count + 1
+        return Path(self.folder.name, f"{number:07}-{name}")
 
 
 def _link(source: Path, target: Path) -> None:

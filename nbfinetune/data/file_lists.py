@@ -164,7 +164,8 @@ def part_of(value: Any, place: str) -> str:
     """
     part = _PARTS.get(value.strip().lower()) if isinstance(value, str) else None
     if part is None:
-        raise DataError(f"{place} has split {value!r}: {', '.join(map(repr, _PARTS))} are known")
+        shown = "no split" if is_missing(value) else f"split {value!r}"
+        raise DataError(f"{place} has {shown}: {', '.join(map(repr, _PARTS))} are known")
     return part
 
 

@@ -24,7 +24,7 @@ def findings(facts: ScanFacts, index: ImageIndex, size_px: int | None = None) ->
     size_px : int, optional
         Side of what the model sees; default 224, or what the images have where that is less.
     """
-    facts = facts.aligned(index)
+    facts = facts.aligned(index.items, len(index))
     return [
         *unreadable(facts, index),
         *duplicates(facts, index),

@@ -32,13 +32,9 @@ def open_hugging_face(dataset: Any, labels: str | None, groups: str | None) -> O
     Raises
     ------
     ConfigError
-        If it is a stream, or has not such columns; names those that there are.
+        If it has not such columns; names those that there are.
     """
     features = dataset.features
-    if not hasattr(dataset, "__len__"):
-        raise ConfigError(
-            "the data set is a stream, which can't be split: load it without streaming=True"
-        )
     image, label = _image_column(features), labels or _label_column(features)
     wanted = list(dict.fromkeys(name for name in (image, label, groups) if name))
     for name in wanted:

@@ -99,5 +99,5 @@ def _unknown(data: Any) -> ConfigError:
     return ConfigError(
         f"data is a {type(data).__name__}: pass a folder, an archive or a CSV file, a (train, val) "
         "pair of folders, an (images, labels) pair of arrays, a DataFrame, a list of (path, "
-        "label), a data set with items by number, or the name of a data set"
+        "label), a data set with a length and items by number (no stream), or the name of one"
     )

@@ -97,10 +97,22 @@ def look_at(image: str | os.PathLike[str] | NDArray[np.uint8]) -> ImageFacts:
             return _of_file(os.fspath(image), known)
     except OSError as error:
         return ImageFacts(State.MISSING, error.strerror or str(error))
+    except MemoryError:
+        return ImageFacts(State.TOO_LARGE, "there is not enough memory to decode it")
 
 
-def digest(data: bytes | memoryview) -> bytes:
-    """What equal bytes have in common."""
+def same_pixels(facts: Any, pixels: NDArray[np.uint8]) -> bool:
+    """Whether facts, or a row of them, are those of these pixels; nothing is decoded."""
+    if (facts["height"], facts["width"]) != pixels.shape[:2]:
+        return False
+    return bool(facts["digest"].tobytes() == _digest(_bytes(pixels)))
+
+
+def _bytes(pixels: NDArray[np.uint8]) -> memoryview:
+    return np.ascontiguousarray(pixels).data.cast("B")
+
+
+def _digest(data: bytes | memoryview) -> bytes:
     return blake2b(data, digest_size=DIGEST_BYTES).digest()
 
 
@@ -113,7 +125,7 @@ def _of_file(path: str, known: os.stat_result) -> ImageFacts:
         reason = f"{size} bytes; at most {MAX_BYTES} are read"
         return facts._replace(state=State.TOO_LARGE, reason=reason)
     data = Path(path).read_bytes()
-    facts = facts._replace(digest=digest(data))
+    facts = facts._replace(digest=_digest(data))
     try:
         with open_header(path, data) as image:
             facts = facts._replace(**_header(image))
@@ -126,12 +138,9 @@ def _of_file(path: str, known: os.stat_result) -> ImageFacts:
 
 def _of_pixels(pixels: NDArray[np.uint8]) -> ImageFacts:
     height, width = pixels.shape[:2]
-    data = np.ascontiguousarray(pixels)
     alpha = Trait.ALPHA if pixels.ndim == 3 and pixels.shape[2] == 4 else Trait(0)
-    facts = ImageFacts(
-        State.FINE, "", alpha, width, height, data.nbytes, digest=digest(data.data.cast("B"))
-    )
-    return _with_looks(facts, decode(data))
+    facts = ImageFacts(State.FINE, "", alpha, width, height, pixels.nbytes)
+    return _with_looks(facts._replace(digest=_digest(_bytes(pixels))), decode(pixels))
 
 
 def _header(image: Any) -> dict[str, Any]:

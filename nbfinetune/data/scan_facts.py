@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbfinetune.data.duplicates import PRINT_BYTES
-from nbfinetune.data.image_index import ImageIndex, write_whole
+from nbfinetune.data.image_index import write_whole
 from nbfinetune.data.randomness import Ids
 from nbfinetune.data.scan import DIGEST_BYTES, ImageFacts
 
@@ -63,31 +63,37 @@ class ScanFacts:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def aligned(self, index: ImageIndex) -> ScanFacts:
-        """The same facts by the ids of an index; what it has beyond them is `State.UNSEEN`."""
-        if self.items == index.items and len(self) == len(index):
+    def aligned(self, items: tuple[str, ...], count: int) -> ScanFacts:
+        """The same facts for images in another order; of those it lacks nothing is known.
+
+        Parameters
+        ----------
+        items : tuple of str
+            As an index has them; empty for arrays.
+        count : int
+            Images in all.
+        """
+        if self.items == items and len(self) == count:
             return self
-        places = self._places(index)
+        places = self._places(items, count)
         known = places >= 0
-        facts = blank_facts(index.items, len(index))
+        facts = blank_facts(items, count)
         facts.rows[known] = self.rows[places[known]]
-        twins = -1 - np.arange(len(index))  # what is unknown has no twin
+        twins = -1 - np.arange(count)  # what is unknown has no twin
         twins[known] = self.twins[places[known]]
         reasons = {
             image: self.reasons[place]
             for image, place in enumerate(places.tolist())
             if place in self.reasons
         }
-        return replace(facts, twins=twins, reasons=reasons, complete=self.complete)
+        return replace(facts, twins=twins, reasons=reasons)
 
-    def _places(self, index: ImageIndex) -> Ids:
-        if bool(index.items) != bool(self.items):
-            return np.full(len(index), -1)
-        if not index.items:
-            ids = np.arange(len(index))
-            return np.where(ids < len(self), ids, -1)
-        places = {item: place for place, item in enumerate(self.items)}
-        return np.array([places.get(item, -1) for item in index.items])
+    def _places(self, items: tuple[str, ...], count: int) -> Ids:
+        if items:
+            places = {item: place for place, item in enumerate(self.items)}
+            return np.array([places.get(item, -1) for item in items])
+        rows = np.arange(count)
+        return np.where((rows < len(self)) & (not self.items), rows, -1)
 
 
 def blank_facts(items: Sequence[str], count: int) -> ScanFacts:

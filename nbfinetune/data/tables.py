@@ -55,9 +55,9 @@ def list_csv(path: Path, labels: Rule | None, groups: Rule | None, folder: Path)
             delimiter = max(_DELIMITERS, key=header.count)
             reader = csv.DictReader(file, delimiter=delimiter)
             rows = [(reader.line_num, line) for line in reader]
+            names = [name for name in reader.fieldnames or () if name]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} can't be read as CSV in UTF-8 ({error})") from error
-    names = [name for name in reader.fieldnames or () if name]
     table = {name: [line[name] for _, line in rows] for name in names}
     for name in set(names) - {_column(table, PATH_COLUMNS)}:
         table[name] = _as_numbers(table[name])

@@ -30,7 +30,7 @@ _COPIES = Wording(
 )  # fmt: skip
 _ALIKE = Wording(
     "near_duplicates", "image looks", "images look", "just like another",
-    "take as is", "Saved again, retouched, or taken a moment later: in training they do no harm.",
+    "take as is", "Saved again, retouched, or taken a moment later; in one part they do no harm.",
 )  # fmt: skip
 
 
@@ -39,12 +39,14 @@ def duplicates(facts: ScanFacts, index: ImageIndex) -> list[Finding]:
     seen = np.array(used(facts.rows["state"] == State.FINE, index), dtype=np.int64)
     same = _groups(_contents(facts), seen, index)
     alike = _groups(facts.twins, seen, index)
+    leaks = _leaks(alike, index)
     copies = {image: group[0] for group in same for image in group[1:]}
-    near = {image: group[0] for group in alike for image in group[1:] if image not in copies}
+    known = copies.keys() | {image for leak in leaks for image in leak.items}
+    near = {image: group[0] for group in alike for image in group[1:] if image not in known}
     like_near = [group for group in alike if not near.keys().isdisjoint(group)]
     return [
         *_two_labels(alike, index),
-        *_leaks(alike, index),
+        *leaks,
         *_COPIES.about(copies, _like(copies, index), groups=same),
         *_ALIKE.about(near, _like(near, index), groups=like_near),
     ]

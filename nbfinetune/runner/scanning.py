@@ -1,0 +1,176 @@
+"""A scan of all images in the background, in a process of its own.
+
+`nbfinetune.runner.scan_process` is that process's side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from nbfinetune.data.findings import Finding, findings
+from nbfinetune.data.index import preview_index
+from nbfinetune.data.scan_facts import FILE_NAME, ScanFacts, load_facts
+from nbfinetune.errors import DataError
+from nbfinetune.records import DataConfig, encode
+from nbfinetune.runner.spawning import spawn
+
+MODULE = "nbfinetune.runner.scan_process"
+
+ScanStatus: TypeAlias = Literal["waiting", "running", "done", "cancelled", "failed"]
+
+
+class Scan:
+    """Looks at every image of a source once; images that have not changed are not opened again.
+
+    Parameters
+    ----------
+    config : DataConfig
+        What is scanned is its source, images that its edits leave out included.
+    seed : int
+        Decides the split by which `findings` judges.
+    folder : Path
+        Where arrays and lists of files were placed; the facts are kept there for the next scan.
+
+    Attributes
+    ----------
+    status : {"waiting", "running", "done", "cancelled", "failed"}
+    progress : (int, int)
+        Images that are through, and images in all (0 until they are counted).
+    facts : ScanFacts or None
+        What was found, once it is done.
+    error : str
+        Why it failed, in a sentence.
+    """
+
+    def __init__(self, config: DataConfig, seed: int, folder: Path) -> None:
+        self.status: ScanStatus = "waiting"
+        self.progress = (0, 0)
+        self.facts: ScanFacts | None = None
+        self.error = ""
+        self._config, self._seed = config, seed
+        self._folder = Path(folder).absolute()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard, self._ended = threading.Lock(), threading.Event()
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether images are being looked at."""
+        return self.status == "running"
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called after every change, at most 5 times a second, from a thread."""
+        self._callbacks.append(callback)
+
+    def start(self) -> None:
+        """Begin, in the background; a scan that runs already just goes on."""
+        with self._guard:
+            if self.running:
+                return
+            self.status, self.error, self.facts = "running", "", None
+            self.progress = (0, 0)
+            self._ended.clear()
+            pipe, command = subprocess.PIPE, [sys.executable, "-m", MODULE]
+            process = spawn(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+            self._process = process
+        order = {
+            "source": json.loads(encode(self._config.source)),
+            "folder": str(self._folder),
+        }
+        _write_line(process, order)
+        threading.Thread(
+            target=self._follow, args=(process,), name="follow scan", daemon=True
+        ).start()
+
+    def cancel(self) -> None:
+        """Look at no more; what has been seen is kept for the next scan."""
+        with self._guard:
+            process, self._process = self._process, None
+            if process is None:
+                return
+            self.status = "cancelled"
+        _hang_up(process)
+        self._ended.set()
+        self._tell()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end.
+
+        Returns
+        -------
+        bool
+            Whether it has come, however it ended.
+        """
+        return self._ended.wait(timeout_s)
+
+    def findings(self, size_px: int | None = None) -> list[Finding]:
+        """What the facts mean for the split that the config and the seed give.
+
+        Parameters
+        ----------
+        size_px : int, optional
+            As for `nbfinetune.data.findings.findings`.
+
+        Raises
+        ------
+        DataError
+            If the scan is not done, and why.
+        """
+        if self.facts is None:
+            raise DataError(f"the scan is {self.status}, so nothing is known; {self._remedy()}")
+        return findings(self.facts, preview_index(self._config, self._seed, self._folder), size_px)
+
+    def _remedy(self) -> str:
+        return self.error or ("wait() for it" if self.running else "start() it and wait()")
+
+    def _follow(self, process: subprocess.Popen[bytes]) -> None:
+        last: dict[str, Any] = {}
+        for line in process.stdout or ():
+            last = json.loads(line)
+            if "done" in last and self._is_current(process):
+                self.progress = (last["done"], last["of"])
+                if "saved" not in last:
+                    self._tell()
+        code = process.wait()
+        _hang_up(process)
+        if process.stdout:
+            process.stdout.close()
+        facts = load_facts(self._folder / FILE_NAME) if last.get("saved") else None
+        with self._guard:
+            if self._process is not process:  # it was cancelled
+                return
+            self._process, self.facts = None, facts
+            self.status = "failed" if facts is None else "done"
+            if facts is None:
+                self.error = last.get("error") or f"the scan's process ended early (status {code})"
+        self._ended.set()
+        self._tell()
+
+    def _is_current(self, process: subprocess.Popen[bytes]) -> bool:
+        with self._guard:
+            return self._process is process
+
+    def _tell(self) -> None:
+        for callback in self._callbacks:
+            callback()
+
+
+def _write_line(process: subprocess.Popen[bytes], record: dict[str, Any]) -> None:
+    # A process that is gone already says so by the end of its output.
+    with contextlib.suppress(OSError, ValueError):
+        stdin: Any = process.stdin
+        stdin.write(json.dumps(record).encode() + b"\n")
+        stdin.flush()
+
+
+def _hang_up(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        stdin: Any = process.stdin
+        stdin.close()
