@@ -21,15 +21,19 @@ _UNREADABLE = {
     State.MISSING: Wording("missing", "file", "files", "can't be opened", "exclude", _SKIPPED),
     State.EMPTY: Wording("empty", "file has", "files have", "zero bytes", "exclude", _SKIPPED),
     State.CORRUPT: Wording(
-        "corrupt", "file is", "files are", "damaged or no image", "exclude", _SKIPPED
+        "corrupt", "file is", "files are", "no image, or damaged", "exclude", _SKIPPED,
     ),
     State.TRUNCATED: Wording(
-        "truncated", "file is", "files are", "cut off before the end", "exclude", _SKIPPED
+        "truncated", "file is", "files are", "cut off before the end", "exclude", _SKIPPED,
     ),
     State.TOO_LARGE: Wording(
-        "too_large", "file is", "files are", "too large to be decoded", "exclude", _SKIPPED
+        "too_large", "file is", "files are", "too large to be decoded", "exclude", _SKIPPED,
     ),
-}
+    State.DAMAGED: Wording(
+        "damaged", "file is", "files are", "damaged inside",
+        "exclude", "They can be decoded, so a run trains on what is left of them.",
+    ),
+}  # fmt: skip
 _TRAITS = {
     Trait.ONE_COLOUR: Wording(
         "one_colour", "image is", "images are", "of one colour",

@@ -38,6 +38,7 @@ class State(IntEnum):
     CORRUPT = 4
     TRUNCATED = 5
     TOO_LARGE = 6
+    DAMAGED = 7  # decodes, but not to what was saved
 
 
 class Trait(IntFlag):
@@ -128,12 +129,29 @@ def _of_file(path: str, known: os.stat_result) -> ImageFacts:
     facts = facts._replace(digest=_digest(data))
     try:
         with open_header(path, data) as image:
-            facts = facts._replace(**_header(image))
+            width, height = image.size
+            facts = facts._replace(traits=_traits(image), width=width, height=height)
             # libjpeg unpacks every coefficient of a draft too, so a file that ends early is found.
             image.draft(None, (_ENOUGH_PX, _ENOUGH_PX))
-            return _with_looks(facts, decode(image))
+            upright = decode(image)
+            if (width - height) * (upright.width - upright.height) < 0:
+                facts = facts._replace(width=height, height=width)
+            if image.format == "PNG" and not _intact(path, data):
+                reason = "its checksums are wrong, so the pixels are not what was saved"
+                return facts._replace(state=State.DAMAGED, reason=reason)
+            return _with_looks(facts, upright)
     except UnreadableImage as error:
         return facts._replace(state=_state_of(data, error.reason), reason=error.reason)
+
+
+def _intact(path: str, data: bytes) -> bool:
+    """Whether a PNG's checksums are right, which decoding does not look at."""
+    with open_header(path, data) as image:
+        try:
+            image.verify()
+        except (SyntaxError, OSError):
+            return False
+    return True
 
 
 def _of_pixels(pixels: NDArray[np.uint8]) -> ImageFacts:
@@ -143,8 +161,7 @@ def _of_pixels(pixels: NDArray[np.uint8]) -> ImageFacts:
     return _with_looks(facts._replace(digest=_digest(_bytes(pixels))), decode(pixels))
 
 
-def _header(image: Any) -> dict[str, Any]:
-    turn = _orientation(image)
+def _traits(image: Any) -> Trait:
     traits = Trait(0)
     if image.mode == "CMYK":
         traits |= Trait.CMYK
@@ -152,10 +169,9 @@ def _header(image: Any) -> dict[str, Any]:
         traits |= Trait.ALPHA
     if image.mode.startswith(("I", "F")):
         traits |= Trait.DEEP
-    if turn in range(2, 9):
+    if _orientation(image) in range(2, 9):
         traits |= Trait.TURNED
-    width, height = image.size if turn not in range(5, 9) else image.size[::-1]
-    return {"traits": traits, "width": width, "height": height}
+    return traits
 
 
 def _orientation(image: Any) -> int:
