@@ -152,16 +152,16 @@ def make_room(folder: Path, needed: int) -> int:
     room = limit - sum(sizes.values())
     if needed > room:
         raise CacheRefusal(
-            f"decoded they take {in_words(needed)}, and of the {in_words(limit)} that are allowed other runs "
-            f"use {in_words(limit - room)} now; set {LIMIT_VARIABLE} higher to keep them"
+            f"decoded they take {in_words(needed)}, and of the {in_words(limit)} that are allowed "
+            f"other runs use {in_words(limit - room)} now; set {LIMIT_VARIABLE} higher to keep them"
         )
     missing = needed - size_of(folder)
     free = free_bytes(folder)
     if missing > 0 and missing + KEPT_FREE > free:
         raise CacheRefusal(
-            f"decoded they take another {in_words(missing)}, and the disk of {folder} has {in_words(free)} "
-            f"left, of which {in_words(KEPT_FREE)} stay free; make room on it, or let the environment "
-            "variable NBFINETUNE_CACHE name a folder on another disk"
+            f"decoded they take another {in_words(missing)}, and the disk of {folder} has "
+            f"{in_words(free)} left, of which {in_words(KEPT_FREE)} stay free; make room on it, or "
+            "let the environment variable NBFINETUNE_CACHE name a folder on another disk"
         )
     return room
 

@@ -264,7 +264,10 @@ def test_old_pixels_of_files_written_again_are_given_back(paths, opened, write_p
 @pytest.mark.parametrize(
     ("chosen", "words"),
     [
-        ("0.00001", r"decoded they take 0.1 MB, and 0.0 MB are allowed; set NBFINETUNE_CACHE_GB"),
+        (
+            "0.00001",
+            r"decoded they take 100.0 kB, and 10.0 kB are allowed; set NBFINETUNE_CACHE_GB",
+        ),
         ("lots", "NBFINETUNE_CACHE_GB is 'lots', which is no number of gigabytes"),
         ("-3", "NBFINETUNE_CACHE_GB is '-3'"),
         ("nan", "NBFINETUNE_CACHE_GB is 'nan'"),
