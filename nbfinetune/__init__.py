@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nbfinetune.runner.cross_validation import cross_validate
     from nbfinetune.runner.fine_tune import fine_tune
     from nbfinetune.runner.run import Run, runs
+    from nbfinetune.widgets.dataset_preview import DatasetPreview
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
 
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 # Where each name lives; an empty place is a module of this package itself.
 _HOME = {
+    "DatasetPreview": "nbfinetune.widgets.dataset_preview",
     "FineTuneConfig": "nbfinetune.records",
     "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
     "LiveCharts": "nbfinetune.widgets.live_charts",
@@ -37,6 +39,7 @@ _HOME = {
 }
 
 __all__ = [
+    "DatasetPreview",
     "FineTuneConfig",
     "FineTuneWidget",
     "LiveCharts",

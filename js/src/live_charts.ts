@@ -20,3 +20,6 @@ export default () => {
     },
   };
 };
+
+/** For bundles that draw with the same Plotly and carry none. */
+export { plotly } from "./charts/plotly";

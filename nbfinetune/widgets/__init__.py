@@ -6,16 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nbfinetune.widgets.dataset_preview import DatasetPreview
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
 
 # Where each widget lives.
 _HOME = {
+    "DatasetPreview": "nbfinetune.widgets.dataset_preview",
     "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
     "LiveCharts": "nbfinetune.widgets.live_charts",
 }
 
-__all__ = ["FineTuneWidget", "LiveCharts"]
+__all__ = ["DatasetPreview", "FineTuneWidget", "LiveCharts"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,130 @@
+// What is on show: search, class, part, order, and whether as the model sees it.
+
+import type { AnyModel } from "@anywidget/types";
+
+import { el, newId, setAttribute, setText, show } from "../lib/dom";
+import { count } from "../lib/wording";
+import { type About, type Finding, type LensState, type OnShow, PARTS, type Query } from "./protocol";
+import type { Store } from "./store";
+
+const TYPING_MS = 150;
+
+const SORTS: [string, string][] = [["folder", "as listed"], ["name", "by file name"], ["shuffled", "shuffled"]];
+const PRESETS = ["none", "light", "standard", "strong"].map((name): [string, string] => [name, name]);
+
+export class Toolbar {
+  readonly element: HTMLElement;
+  private readonly title = el("h3", { class: "nbft-title" }, "Dataset preview");
+  private readonly facts = el("span", { class: "nbft-facts" });
+  private readonly search = el("input", { class: "nbft-input", type: "search", placeholder: "file name or class", "aria-label": "Search", autocomplete: "off", spellcheck: "false" });
+  private readonly label = choice("Class");
+  private readonly part = choice("Part");
+  private readonly sort = choice("Order");
+  private readonly photos = el("button", { class: "nbft-segment", type: "button" }, "Photos");
+  private readonly seen = el("button", { class: "nbft-segment", type: "button" }, "As the model sees it");
+  private readonly preset = choice("Augmentation");
+  private readonly flip = el("input", { class: "nbft-check", type: "checkbox", id: newId("flip") });
+  private readonly words = el("span", { class: "nbft-facts" });
+  private readonly lens: HTMLElement;
+  private readonly finding = el("button", { class: "nbft-chip", type: "button" });
+  private typing = 0;
+
+  constructor(
+    private readonly model: AnyModel,
+    private readonly store: Store,
+    private readonly say: (error: string) => void,
+    signal: AbortSignal,
+  ) {
+    const flips = el("label", { class: "nbft-flips", for: this.flip.id }, this.flip, "flips");
+    this.lens = el("div", { class: "nbft-lens" }, el("span", { class: "nbft-facts" }, "Augmentation"), this.preset, flips, this.words);
+    const modes = el("div", { class: "nbft-segments", role: "group", "aria-label": "View" }, this.photos, this.seen);
+    this.element = el("div", { class: "nbft-tools" },
+      el("div", { class: "nbft-tools-head" }, this.title, this.facts, modes),
+      el("div", { class: "nbft-tools-row" }, this.search, this.label, this.part, this.sort, this.finding),
+      this.lens);
+    this.listen(signal);
+  }
+
+  draw(): void {
+    const about = this.model.get("about") as About;
+    const { query, shown } = this.model.get("on_show") as OnShow;
+    this.drawFacts(about, shown);
+    if (document.activeElement !== this.search && !this.typing) this.search.value = query.search;
+    offer(this.label, [["", "all classes"], ...about.classes.map((row): [string, string] => [row[0], classWords(row, about.complete)])], query.label);
+    offer(this.part, partWords(about), query.part);
+    offer(this.sort, SORTS, query.sort);
+    this.drawFinding(query.finding);
+    this.drawLens(this.model.get("lens") as LensState);
+  }
+
+  private drawFacts(about: About, shown: number): void {
+    const all = `${count(about.total)} images`;
+    const some = shown === about.total ? all : `${count(shown)} of ${all}`;
+    const words = about.complete ? [some, `${count(about.classes.length)} classes`] : about.trouble ? [] : ["listing…"];
+    setText(this.facts, [about.title, ...words].join(" · "));
+  }
+
+  private drawFinding(key: string): void {
+    const found = (this.model.get("found") as Finding[]).find((one) => one.key === key);
+    show(this.finding, Boolean(found), found ? `${found.title} ×` : "");
+    setAttribute(this.finding, "aria-label", found ? `Show all images again, not only: ${found.title}` : undefined);
+  }
+
+  private drawLens(lens: LensState): void {
+    setAttribute(this.photos, "aria-pressed", String(!lens.on));
+    setAttribute(this.seen, "aria-pressed", String(lens.on));
+    show(this.lens, lens.on);
+    offer(this.preset, PRESETS, lens.preset);
+    this.flip.checked = lens.flip;
+    setText(this.words, `${lens.words}${lens.mixes ? "; mixup and CutMix come later, on whole batches" : ""}`);
+  }
+
+  private listen(signal: AbortSignal): void {
+    this.search.addEventListener("input", () => {
+      clearTimeout(this.typing);
+      this.typing = window.setTimeout(() => {
+        this.typing = 0;
+        void this.ask("ask", { search: this.search.value });
+      }, TYPING_MS);
+    });
+    const turn = (select: HTMLSelectElement, name: keyof Query) =>
+      select.addEventListener("change", () => void this.ask("ask", { [name]: select.value }));
+    turn(this.label, "label");
+    turn(this.part, "part");
+    turn(this.sort, "sort");
+    this.finding.addEventListener("click", () => void this.ask("ask", { finding: "" }));
+    this.photos.addEventListener("click", () => void this.ask("as model", false));
+    this.seen.addEventListener("click", () => void this.ask("as model", true));
+    this.preset.addEventListener("change", () => void this.ask("augment", { preset: this.preset.value }));
+    this.flip.addEventListener("change", () => void this.ask("augment", { flip: this.flip.checked }));
+    signal.addEventListener("abort", () => clearTimeout(this.typing));
+  }
+
+  private async ask(name: string, value: unknown): Promise<void> {
+    this.say(await this.store.ask(name, value));
+  }
+}
+
+export function choice(name: string): HTMLSelectElement {
+  return el("select", { class: "nbft-input", "aria-label": name, title: name });
+}
+
+/** Fill a menu, only where its entries have changed, and choose one. */
+export function offer(select: HTMLSelectElement, entries: [string, string][], chosen: string): void {
+  const key = JSON.stringify(entries);
+  if (select.dataset["entries"] !== key) {
+    select.dataset["entries"] = key;
+    select.replaceChildren(...entries.map(([value, words]) => el("option", { value }, words)));
+  }
+  if (select.value !== chosen) select.value = chosen;
+}
+
+function classWords([name, ...counts]: About["classes"][number], known: boolean): string {
+  return known ? `${name} (${count(counts.reduce((a, b) => a + b))})` : name;
+}
+
+function partWords(about: About): [string, string][] {
+  const sums = PARTS.map((_, part) => about.classes.reduce((sum, row) => sum + (row[part + 1] as number), 0));
+  const parts = PARTS.map(([value, words], part): [string, string] => [value, `${words} (${count(sums[part]!)})`]);
+  return [["", "all parts"], ...parts.filter((_, part) => part < 2 || sums[part]), ["edited", "edited"]];
+}
