@@ -74,11 +74,6 @@ class Parts:
         """Names of the classes in the order of the logits."""
         return self.index.classes
 
-    @property
-    def total_steps(self) -> int:
-        """Optimizer steps that the whole run takes."""
-        return self.steps_per_epoch * self.config.training.epochs
-
     def normalised(self, images: np.ndarray) -> Tensor:
         """Batch for the model out of uint8 pixels.
 

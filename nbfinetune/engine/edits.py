@@ -19,7 +19,7 @@ from nbfinetune.records import (
     SetOptimizer,
     SetSchedule,
 )
-from nbfinetune.schedules import check
+from nbfinetune.schedules import check, momentum_at
 
 if TYPE_CHECKING:
     from nbfinetune.engine.training import Training
@@ -57,9 +57,20 @@ def apply(training: Training, number: int, edit: Edit, *, silent: bool = False) 
 
 
 def _set_schedule(training: Training, edit: SetSchedule) -> Event:
-    training.progress.schedule = check(edit.schedule)
-    training.progress.schedule_since = training.progress.epoch
-    return ScheduleChanged(step=training.progress.step, schedule=edit.schedule)
+    progress = training.progress
+    schedule, epochs = check(edit.schedule), edit.epochs or progress.epochs
+    begun = progress.epoch + (1 if progress.batch else 0)
+    if epochs < begun:
+        raise TrainingError(
+            f"epochs is {epochs}, but epoch {begun} has begun (step {progress.step:,}); "
+            f"give at least {begun}, or stop() the run"
+        )
+    if momentum_at(schedule, 0.0) is not None or momentum_at(progress.schedule, 0.0) is not None:
+        # Refused here where the optimizer has none; a curve that asks sets its own at each step.
+        set_values(training.optimizer, momentum=progress.momentum)
+    progress.schedule, progress.epochs = schedule, epochs
+    progress.schedule_since = progress.epoch
+    return ScheduleChanged(step=progress.step, schedule=schedule, epochs=epochs)
 
 
 def _set_optimizer(training: Training, edit: SetOptimizer) -> Event:
@@ -73,6 +84,7 @@ def _set_optimizer(training: Training, edit: SetOptimizer) -> Event:
     set_values(training.optimizer, weight_decay=edit.weight_decay, momentum=edit.momentum)
     progress, stepper = training.progress, training.stepper
     progress.weight_decay = values.get("weight_decay", progress.weight_decay)
+    progress.momentum = values.get("momentum", progress.momentum)
     progress.clip_norm = stepper.clip_norm = values.get("clip_norm", progress.clip_norm)
     progress.l1 = stepper.l1 = values.get("l1", progress.l1)
     return OptimizerChanged(step=progress.step, values=values)

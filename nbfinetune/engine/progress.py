@@ -36,6 +36,10 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         Numbers of the commands whose edits are in force.
     thawed : bool
         Whether frozen layers were unfrozen.
+    epochs : int
+        Length of the run.
+    momentum : float
+        Of the optimizer, where no curve asks for another.
     schedule_since : int
         Epochs that had ended when `schedule` came into force.
     schedule, weight_decay, clip_norm, l1, micro_batch
@@ -43,7 +47,9 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
 
     schedule: Schedule
+    epochs: int
     weight_decay: float
+    momentum: float
     clip_norm: float
     l1: float
     micro_batch: int
@@ -67,7 +73,9 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         training = config.training
         return cls(
             schedule=config.schedule,
+            epochs=training.epochs,
             weight_decay=config.optimizer.weight_decay,
+            momentum=config.optimizer.momentum,
             clip_norm=config.optimizer.clip_norm,
             l1=config.optimizer.l1,
             micro_batch=-(-training.batch_size // training.accumulate),

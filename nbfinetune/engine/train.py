@@ -20,6 +20,7 @@ from nbfinetune.records import (
     FileSkipped,
     FineTuneConfig,
     RunStarted,
+    as_applied,
     in_force,
 )
 
@@ -86,7 +87,8 @@ def train(
     )
     with closing(parts):
         done = state.facts["progress"]["edits"] if state else ()
-        missing = [entry for entry in in_force(edits) if entry.command_id not in done]
+        log = in_force([*as_applied(config.planned), *edits])
+        missing = [entry for entry in log if entry.command_id not in done]
         training = Training(parts, folder, recorder, Control(commands, recorder, missing))
         if state is not None:
             snapshot.restore(training, state)
@@ -112,7 +114,7 @@ def _started(training: Training, parts: Parts) -> RunStarted:
         image_size=parts.image_size,
         batch_size=config.training.batch_size,
         steps_per_epoch=parts.steps_per_epoch,
-        epochs=config.training.epochs,
+        epochs=training.progress.epochs,
         train_images=len(parts.train.ids),
         val_images=len(parts.val.ids),
         classes=parts.classes,

@@ -17,7 +17,7 @@ from nbfinetune.engine.clock import Clock
 from nbfinetune.engine.control import Control
 from nbfinetune.engine.keeper import Keeper
 from nbfinetune.engine.mixing import mix
-from nbfinetune.engine.optimizers import make_optimizer, set_lr
+from nbfinetune.engine.optimizers import make_optimizer, set_lr, set_values
 from nbfinetune.engine.ports import Recorder
 from nbfinetune.engine.progress import Progress
 from nbfinetune.engine.scoring import monitored, score
@@ -34,7 +34,7 @@ from nbfinetune.records import (
     RunStopped,
     StepDone,
 )
-from nbfinetune.schedules import lr_at
+from nbfinetune.schedules import lr_at, momentum_at
 
 Ending = RunFinished | RunStopped
 
@@ -102,7 +102,7 @@ class Training:
 
     def _run(self) -> Ending:
         self.clock.skip()
-        while self.progress.epoch < self.config.training.epochs:
+        while self.progress.epoch < self.progress.epochs:
             ended = self._train_epoch()
             if ended:
                 return self._end_early(ended)
@@ -142,8 +142,7 @@ class Training:
         if self.stale_mode:
             train_mode(self.model)
             self.stale_mode = False
-        lr = self._lr()
-        set_lr(self.optimizer, lr)
+        lr = self._follow_schedule()
         loss = self.stepper.step(*self._inputs(batch))
         progress.step += 1
         if self.ema is not None:
@@ -185,9 +184,20 @@ class Training:
         rng = np.random.default_rng([self.config.seed, self.progress.step, self.world.rank])
         return mix(images, labels, len(self.parts.classes), augment, rng)
 
-    def _lr(self) -> float:
-        part = min(self.progress.step / self.parts.total_steps, 1.0)
-        return lr_at(self.progress.schedule, part, self.progress.plateau_history())
+    @property
+    def part_done(self) -> float:
+        """Optimizer steps taken over steps planned, at most 1."""
+        return min(self.progress.step / (self.parts.steps_per_epoch * self.progress.epochs), 1.0)
+
+    def _follow_schedule(self) -> float:
+        """Give the optimizer what the curve asks for at this step; returns the learning rate."""
+        schedule, part = self.progress.schedule, self.part_done
+        lr = lr_at(schedule, part, self.progress.plateau_history())
+        set_lr(self.optimizer, lr)
+        momentum = momentum_at(schedule, part)
+        if momentum is not None:
+            set_values(self.optimizer, momentum=momentum)
+        return lr
 
     def _record(self, done: StepDone) -> None:
         if not math.isfinite(done.loss):
@@ -225,7 +235,7 @@ class Training:
     def _end_epoch(self) -> None:
         self.read_losses()
         following = self.progress.epoch + 1
-        if following < self.config.training.epochs:
+        if following < self.progress.epochs:
             self.parts.train.prepare(following, shuffle=True, drop_last=True)
         done, outputs = self._measure()
         self._note_best(done, outputs)

@@ -33,9 +33,17 @@ class SaveCheckpoint(CommandRecord, tag="save_checkpoint", frozen=True, kw_only=
 
 
 class SetSchedule(CommandRecord, tag="set_schedule", frozen=True, kw_only=True):
-    """Replace the learning-rate curve from this step on."""
+    """Replace the learning-rate curve from this step on.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    epochs : int, optional
+        New length of the run, over which the curve is stretched; None leaves it as it is.
+    """
 
     schedule: Schedule
+    epochs: Annotated[int, Meta(ge=1, le=100_000)] | None = None
 
 
 class SetOptimizer(CommandRecord, tag="set_optimizer", frozen=True, kw_only=True):
@@ -69,6 +77,20 @@ Edit: TypeAlias = SetSchedule | SetOptimizer | Unfreeze | Prune
 Command: TypeAlias = Pause | Resume | Stop | SaveCheckpoint | Edit
 
 
+class PlannedEdit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An edit that a run makes by itself.
+
+    Parameters
+    ----------
+    step : int
+        Optimizer steps taken when it takes effect.
+    edit : Edit
+    """
+
+    step: Annotated[int, Meta(ge=0)]
+    edit: Edit
+
+
 class AppliedEdit(Struct, frozen=True):
     """An entry of a run's edit log.
 
@@ -88,6 +110,11 @@ class AppliedEdit(Struct, frozen=True):
     def supersedes(self, earlier: AppliedEdit) -> bool:
         """Whether nothing is left to do of an edit that was given before, for a later step."""
         return self.step < earlier.step and replaces(self.edit, earlier.edit)
+
+
+def as_applied(planned: Sequence[PlannedEdit]) -> list[AppliedEdit]:
+    """Planned edits as entries that stand before an edit log; their numbers are below 0."""
+    return [AppliedEdit(-n, entry.step, entry.edit) for n, entry in enumerate(planned, start=1)]
 
 
 def replaces(new: Command, old: Command) -> bool:

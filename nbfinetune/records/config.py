@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from nbfinetune.records.commands import PlannedEdit
 from nbfinetune.records.schedule import Cosine, Schedule
 
 SCHEMA = 1
@@ -307,6 +308,8 @@ class FineTuneConfig(ConfigRecord, frozen=True, kw_only=True):
     ----------
     data, augment, model, optimizer, schedule, training, runner
         The concerns, each a record of its own.
+    planned : tuple of PlannedEdit
+        What changes while it trains, in the order of the steps; a replayed run's edits.
     seed : int
         Fixes the split, the order of the images, their augmentation and the new weights.
     schema : int
@@ -320,6 +323,7 @@ class FineTuneConfig(ConfigRecord, frozen=True, kw_only=True):
     schedule: Schedule = Cosine(warmup=0.1)
     training: TrainingConfig = TrainingConfig()
     runner: RunnerConfig = RunnerConfig()
+    planned: tuple[PlannedEdit, ...] = ()
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     schema: Annotated[int, Meta(ge=1, le=SCHEMA)] = SCHEMA
 

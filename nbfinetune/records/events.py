@@ -96,9 +96,17 @@ class EpochDone(EventRecord, tag="epoch_done", frozen=True, kw_only=True):
 
 
 class ScheduleChanged(EventRecord, tag="schedule_changed", frozen=True, kw_only=True):
-    """A new learning-rate curve is in force from `step` on."""
+    """A new learning-rate curve is in force from `step` on.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    epochs : int, optional
+        Length of the run from here on; None in runs of before it could change.
+    """
 
     schedule: Schedule
+    epochs: int | None = None
 
 
 class OptimizerChanged(EventRecord, tag="optimizer_changed", frozen=True, kw_only=True):

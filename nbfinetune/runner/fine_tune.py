@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbfinetune.data.sources import Accepted, accept
+from nbfinetune.errors import ConfigError
 from nbfinetune.records import FineTuneConfig, Named
 from nbfinetune.runner.launch import launch
+from nbfinetune.runner.replay import again
 from nbfinetune.runner.run import Run
 from nbfinetune.runner.settings import configure, signature
 from nbfinetune.store import RunStore
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 
 
 def fine_tune(
-    data: Any,
+    data: Any = None,
     *,
+    replay: Run | None = None,
     labels: Rule | None = None,
     groups: Rule | None = None,
     root: str | None = None,
@@ -38,6 +41,10 @@ def fine_tune(
         `label`, a list of (path, label), arrays (N,H,W) or (N,H,W,C) with their labels, a data set
         of torch or Hugging Face, the name of a torchvision data set, or ``"digits"``. A pair is
         (train, val). More on each: `nbfinetune.data.accept`.
+    replay : Run, optional
+        Do this run again instead, with its images, its split, its seed and the edits that were made
+        while it trained, each at its step: on the same machine and build, on the CPU, it ends with
+        the same weights bit for bit.
     labels : callable or str, optional
         The class of each image: a function of its path, a regular expression whose first group it
         is, or a column of the table.
@@ -63,6 +70,15 @@ def fine_tune(
     ConfigError, DataError
         Before anything is spawned, with what to do about it.
     """
+    if replay is not None:
+        if data is not None or labels or groups or settings:
+            raise ConfigError(
+                "replay does a run again as it was: leave out the data and every other setting"
+            )
+        run = begin(*again(replay))
+        return run.wait() if wait else run
+    if data is None:
+        raise ConfigError("there is no data: pass a folder, arrays, or the name of a data set")
     accepted = accept(data, labels=labels, groups=groups, root=root)
     config = configure(accepted.source, settings)
     typed = not isinstance(settings.get("edits", ""), (str, os.PathLike))

@@ -74,11 +74,12 @@ def glance(store: RunStore) -> Glance:
         return Glance(phase.phase if phase is not None else status)
     step, epoch = store.last(StepDone), store.last(EpochDone)
     done = step.step if step is not None else 0
-    current = min(done // started.steps_per_epoch + 1, started.epochs)
+    epochs = store.epochs_planned()
+    current = min(done // started.steps_per_epoch + 1, epochs)
     return Glance(
-        label=status if status != "running" else f"epoch {current}/{started.epochs}",
+        label=status if status != "running" else f"epoch {current}/{epochs}",
         step=done,
-        total=started.epochs * started.steps_per_epoch,
+        total=epochs * started.steps_per_epoch,
         figures=_figures(step, epoch),
     )
 

@@ -184,8 +184,15 @@ class Run:
         with self._store() as store:
             return answers.ask(store, SaveCheckpoint())
 
-    def set_schedule(self, schedule: Schedule) -> CommandApplied:
+    def set_schedule(self, schedule: Schedule, epochs: int | None = None) -> CommandApplied:
         """Train on along another curve, such as ``nbfinetune.schedules.Cosine(lr=1e-3)``.
+
+        Parameters
+        ----------
+        schedule : Schedule
+            Over the whole run, of which the part that is left is followed.
+        epochs : int, optional
+            New length of the run; at least the epochs that have begun.
 
         Raises
         ------
@@ -196,7 +203,7 @@ class Run:
         """
         from nbfinetune.schedules import check
 
-        command = SetSchedule(schedule=check(schedule))
+        command = checked(SetSchedule(schedule=check(schedule), epochs=epochs))
         with self._store() as store:
             return answers.ask(store, command)
 

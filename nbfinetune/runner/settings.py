@@ -37,6 +37,9 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 SHORT = {"augment": "preset", "model": "name", "optimizer": "name"}
 """Sections whose own keyword may be just this field: ``model="resnet50"``."""
 
+WHOLE_CALL = ("labels", "groups", "root", "replay")
+"""Keywords of `fine_tune` that are no settings of the run."""
+
 OF_THE_CURVE = ("lr", "warmup")
 """Keywords that belong to the learning-rate curve."""
 
@@ -73,7 +76,7 @@ def configure(source: Source, settings: Mapping[str, Any]) -> FineTuneConfig:
     flat = dict(settings)
     sections: dict[str, Any] = {}
     schedule = _schedule(flat)
-    seed = flat.pop("seed", 0)
+    seed, planned = flat.pop("seed", 0), tuple(flat.pop("planned", ()))
     if "edits" in flat:
         flat["edits"] = _edits(flat["edits"])
     for section, record in SECTIONS.items():
@@ -82,7 +85,7 @@ def configure(source: Source, settings: Mapping[str, Any]) -> FineTuneConfig:
         sections[section] = replace(start, **changes)
     if flat:
         raise ConfigError(_unknown(next(iter(flat))))
-    config = FineTuneConfig(**sections, schedule=schedule, seed=_plain(seed))
+    config = FineTuneConfig(**sections, schedule=schedule, planned=planned, seed=_plain(seed))
     config = checked(_plain_numbers(config))
     check(config.schedule)
     _refuse_contradictions(config)
@@ -156,7 +159,7 @@ def _optimizer_name(given: Any) -> str:
 
 
 def _unknown(name: str) -> str:
-    known = [*PLACE, *SECTIONS, *OF_THE_CURVE, "schedule", "seed"]
+    known = [*PLACE, *SECTIONS, *OF_THE_CURVE, "schedule", "planned", "seed"]
     known += ["labels", "groups", "root", "wait"]
     near = difflib.get_close_matches(name, known, n=3)
     hint = f"closest: {', '.join(near)}" if near else "see help(nbfinetune.fine_tune)"
@@ -206,8 +209,8 @@ def signature() -> inspect.Signature:
             if name != "epochs"
         ),
         inspect.Parameter("seed", only, default=0),
-        *(inspect.Parameter(name, only, default=None) for name in ("labels", "groups", "root")),
+        *(inspect.Parameter(name, only, default=None) for name in WHOLE_CALL),
         inspect.Parameter("wait", only, default=False),
     ]
-    data = inspect.Parameter("data", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    data = inspect.Parameter("data", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
     return inspect.Signature([data, *keywords])

@@ -14,7 +14,7 @@ def facts(store: RunStore) -> dict[str, str]:
     told = {
         "status": store.status(),
         "model": config.model.name,
-        "epoch": f"{len(epochs)}/{config.training.epochs}",
+        "epoch": f"{len(epochs)}/{store.epochs_planned()}",
     }
     if epochs:
         told["best accuracy"] = f"{max(epoch.accuracy for epoch in epochs):.4f}"

@@ -26,9 +26,8 @@ from nbfinetune.schedules.naming import check, named, names
 from nbfinetune.schedules.rates import DEFAULT_LR, default_lr
 
 if TYPE_CHECKING:
-    from nbfinetune.schedules.curves import lr_at, lr_curve, momentum_at
+    from nbfinetune.schedules.curves import lr_at, lr_curve, lr_lambda, momentum_at
     from nbfinetune.schedules.knots import through, to_knots
-    from nbfinetune.schedules.to_torch import lambda_lr
 
 __all__ = [
     "DEFAULT_LR",
@@ -46,9 +45,9 @@ __all__ = [
     "Step",
     "check",
     "default_lr",
-    "lambda_lr",
     "lr_at",
     "lr_curve",
+    "lr_lambda",
     "momentum_at",
     "named",
     "names",
@@ -57,9 +56,9 @@ __all__ = [
 ]
 
 _HOME = {
-    "lambda_lr": "to_torch",
     "lr_at": "curves",
     "lr_curve": "curves",
+    "lr_lambda": "curves",
     "momentum_at": "curves",
     "through": "knots",
     "to_knots": "knots",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -83,6 +83,44 @@ def lr_curve(schedule: Schedule, steps: int, history: Sequence[float] = ()) -> F
     if steps < 1:
         raise ScheduleError(f"steps is {steps!r}: a curve needs at least one optimizer step")
     return _rates(schedule, np.arange(steps, dtype=np.float64) / steps, history)
+
+
+def lr_lambda(schedule: Schedule, steps: int) -> Callable[[int], float]:
+    """The curve for `torch.optim.lr_scheduler.LambdaLR` in training code of your own.
+
+    Each parameter group's own rate is taken as the highest one, so rates that differ by group stay
+    apart: give the group that counts ``lr=schedule.lr``.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        Any but `Plateau`, which has `torch.optim.lr_scheduler.ReduceLROnPlateau` as its like.
+    steps : int
+        Optimizer steps of the whole run; after them the last rate stays.
+
+    Returns
+    -------
+    callable (step) -> float
+        What the groups' rates are multiplied by.
+
+    Raises
+    ------
+    ScheduleError
+        If the curve is a plateau, or there are no steps.
+
+    Examples
+    --------
+    >>> multiple = lr_lambda(Cosine(lr=1e-3), 100)
+    >>> multiple(0), round(multiple(50), 3)
+    (1.0, 0.5)
+    """
+    if isinstance(schedule, Plateau):
+        raise ScheduleError(
+            "a plateau goes by the validation, not by steps; "
+            "use torch.optim.lr_scheduler.ReduceLROnPlateau"
+        )
+    multiples = (lr_curve(schedule, steps) / schedule.lr).tolist()
+    return lambda step: float(multiples[min(step, steps - 1)])
 
 
 def momentum_at(schedule: Schedule, progress: float) -> float | None:

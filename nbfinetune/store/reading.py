@@ -25,6 +25,8 @@ from nbfinetune.records import (
     Event,
     EventRecord,
     FineTuneConfig,
+    RunStarted,
+    ScheduleChanged,
     Status,
     StepDone,
     decode,
@@ -182,6 +184,12 @@ class RunReader:
                 "SELECT body FROM events WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind_of(kind),)
             ).fetchone()
             return None if row is None else from_log(row[0])
+
+    def epochs_planned(self) -> int:
+        """Length of the run in epochs, as the newest change has left it."""
+        told = [self.last(RunStarted), self.last(ScheduleChanged)]
+        newest = max((e for e in told if e and e.epochs), key=lambda e: e.seq, default=None)
+        return (newest and newest.epochs) or self.config.training.epochs
 
     def answer_of(self, command_id: int) -> CommandApplied | CommandDenied | None:
         """How a command was answered; None while it was not."""

@@ -78,7 +78,7 @@ def bearings(store: RunStore) -> Bearings:
     told: dict[str, Any] = {
         "status": status,
         "run": store.path.name,
-        "epochs": store.config.training.epochs,
+        "epochs": store.epochs_planned(),
         "error": failed.message if failed else "",
         "details": failed.details if failed else "",
     }
@@ -98,11 +98,12 @@ def bearings(store: RunStore) -> Bearings:
 def _progress(store: RunStore, started: RunStarted, status: Status) -> dict[str, Any]:
     step, epoch = store.last(StepDone), store.last(EpochDone)
     best = max(store.epochs(), key=lambda done: (done.best, done.epoch), default=None)
-    done, steps = (step.step if step else 0), started.epochs * started.steps_per_epoch
+    epochs = store.epochs_planned()
+    done, steps = (step.step if step else 0), epochs * started.steps_per_epoch
     return {
         "step": done,
         "steps": steps,
-        "epoch": min(done // started.steps_per_epoch + 1, started.epochs),
+        "epoch": min(done // started.steps_per_epoch + 1, epochs),
         "eta_s": _eta(store, started, step, steps) if status == "running" else None,
         "images_per_s": step.images_per_s if step else None,
         "memory_mb": step.memory_mb if step else None,

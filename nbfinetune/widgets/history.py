@@ -72,6 +72,8 @@ class RunHistory:
     marks : list of (int, str)
         Step and label of what else happened, the newest 200.
     started : RunStarted or None
+    length : int
+        Epochs planned.
     schedule : Schedule
         The learning-rate curve in force.
     """
@@ -83,11 +85,12 @@ class RunHistory:
     epochs: list[EpochDone] = field(default_factory=list)
     marks: list[tuple[int, str]] = field(default_factory=list)
     started: RunStarted | None = None
+    length: int = 0
 
     @property
     def total_steps(self) -> int:
         """Optimizer steps planned; 0 while that is unknown."""
-        return self.started.steps_per_epoch * self.started.epochs if self.started else 0
+        return self.started.steps_per_epoch * self.length if self.started else 0
 
     def planned(self) -> Rows:
         """Step and learning rate of the curve in force, shape (points, 2)."""
@@ -114,9 +117,9 @@ class RunHistory:
                 self.epochs.pop()  # it was measured again
             self.epochs.append(event)
         elif isinstance(event, RunStarted):
-            self.started = event
+            self.started, self.length = event, event.epochs
         elif isinstance(event, ScheduleChanged):
-            self.schedule = event.schedule
+            self.schedule, self.length = event.schedule, event.epochs or self.length
         if label := mark(event):
             self.marks = [*self.marks, (event.step, label)][-MOST_MARKS:]
 

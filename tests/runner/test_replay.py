@@ -1,0 +1,53 @@
+"""A run done again from its own record."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nbfinetune as nf
+from nbfinetune.engine.checkpoint import read
+from nbfinetune.errors import ConfigError
+from nbfinetune.schedules import Constant, through
+
+SETTINGS = {
+    "model": "factories:small_cnn",
+    "pretrained": False,
+    "image_size": 16,
+    "batch_size": 16,
+    "lr": 1e-2,
+}
+
+
+def weights(run: nf.Run) -> dict[str, np.ndarray]:
+    state = read(run.path / "checkpoints" / "last.safetensors")
+    return {name: tensor.numpy() for name, tensor in state.part("model").items()}
+
+
+def test_a_run_that_was_edited_by_hand_is_done_again_bit_for_bit(tmp_path, monkeypatch, until):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), 60)
+    images = rng.integers(0, 200, (240, 16, 16, 3)).astype(np.uint8) + labels[:, None, None, None]
+    run = nf.fine_tune((images.astype(np.uint8), labels), epochs=400, **SETTINGS)
+    answers = [run.set_schedule(through([(0, 1e-2), (1, 1e-3)], piece="log"), epochs=300)]
+    answers.append(run.set_optimizer(weight_decay=0.2))
+    first = len(run.metrics())
+    until(lambda: len(run.metrics()) >= first + 2)
+    answers.append(run.set_schedule(Constant(lr=1e-3), epochs=len(run.metrics()) + 3))
+    run.wait(progress=False, timeout_s=60)
+    again = nf.fine_tune(replay=run)
+    assert [p.step for p in again.config.planned] == [answer.step for answer in answers]
+    again.wait(progress=False, timeout_s=60)
+    theirs = weights(run)
+    for name, values in weights(again).items():
+        assert np.array_equal(values, theirs[name]), name
+    assert again.metrics()["val_loss"].tolist() == run.metrics()["val_loss"].tolist()
+    assert nf.fine_tune(replay=again).config.planned == again.config.planned
+
+
+def test_replay_takes_nothing_beside_the_run():
+    with pytest.raises(ConfigError, match="leave out the data and every other setting"):
+        nf.fine_tune("digits", replay=object())
+    with pytest.raises(ConfigError, match="there is no data"):
+        nf.fine_tune(epochs=3)
