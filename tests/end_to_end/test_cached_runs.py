@@ -16,7 +16,7 @@ from nbfinetune.data.cache_files import caches_home
 from nbfinetune.records import CacheUnused, RunRestored
 from nbfinetune.store import RunStore
 
-SETTINGS = {"model": "factories:wide_cnn", "epochs": 3, "checkpoint_every_s": 0.0, "seed": 5}
+SETTINGS = {"model": "factories:wide_cnn", "epochs": 8, "checkpoint_every_s": 0.0, "seed": 5}
 
 BYTES = 3 * 30 * 35
 """Of a photo at its stored size."""
