@@ -137,7 +137,7 @@ def load_facts(path: Path) -> ScanFacts | None:
     A file that is damaged or of another version is as good as none: the scan makes it again.
     """
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             rows = saved["rows"]
             if int(saved["format"]) != FORMAT or rows.dtype != ROW:
                 return None
