@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import blake2b
@@ -26,18 +27,28 @@ from nbfinetune.errors import DataError
 _SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"RI": ".webp", b"GI": ".gif", b"BM": ".bmp"}
 
 
+class Scratch:
+    """A folder in the cache that goes when nothing refers to it any more."""
+
+    def __init__(self) -> None:
+        home = cache_home() / "exported"
+        home.mkdir(parents=True, exist_ok=True)
+        self.path = Path(tempfile.mkdtemp(dir=home))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 class Exported(NamedTuple):
     """A data set as files.
 
     Parameters
     ----------
     files : FileList
-    copies : TemporaryDirectory or None
-        Holds the images where they were no files of their own; the files go when this does.
+    copies : Scratch or None
+        Holds the images where they were no files of their own.
     """
 
     files: FileList
-    copies: tempfile.TemporaryDirectory[str] | None
+    copies: Scratch | None
 
 
 def as_arrays(parts: Mapping[str, Opened]) -> CheckedArrays | None:
@@ -108,7 +119,7 @@ class _Copies:
     """Images written to a folder of their own, which is made with the first."""
 
     def __init__(self) -> None:
-        self.folder: tempfile.TemporaryDirectory[str] | None = None
+        self.folder: Scratch | None = None
         self._count = 0
 
     def add(self, image: Any, place: str) -> Path:
@@ -120,7 +131,7 @@ class _Copies:
 
     def take(self, path: Path) -> Path:
         """The path of a copy; a file from elsewhere is linked to be beside the copies."""
-        if self.folder is None or str(path.parent) == self.folder.name:
+        if self.folder is None or path.parent == self.folder.path:
             return path
         target = self._next(path.name)
         _link(path, target)
@@ -128,11 +139,9 @@ class _Copies:
 
     def _next(self, name: str) -> Path:
         if self.folder is None:
-            home = cache_home() / "exported"
-            home.mkdir(parents=True, exist_ok=True)
-            self.folder = tempfile.TemporaryDirectory(dir=home)
+            self.folder = Scratch()
         number, self._count = self._count, self._count + 1
-        return Path(self.folder.name, f"{number:07}-{name}")
+        return self.folder.path / f"{number:07}-{name}"
 
 
 def _link(source: Path, target: Path) -> None:

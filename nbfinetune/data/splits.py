@@ -17,7 +17,8 @@ Split: TypeAlias = NDArray[np.uint8]
 TRAIN, VAL, LEFT_OUT = range(3)
 
 _LOOKS = 4_000
-"""Groups looked at over all draws of a split by groups, where one draw has fewer."""
+_MOST_TRIES = 40
+"""Draws of a split by groups, as long as they look at no more than that many groups in all."""
 
 _ALL = 1 - 1e-9
 
@@ -114,7 +115,7 @@ def split_grouped(labels: Ids, groups: Sequence[str], val_split: float, seed: in
         )
     shares = counts / counts.sum(axis=0)
     rng = split_rng(seed)
-    tries = max(1, _LOOKS // len(counts))
+    tries = max(1, min(_MOST_TRIES, _LOOKS // len(counts)))
     draws = [_draw_groups(shares, val_split, rng.permutation(len(counts))) for _ in range(tries)]
     chosen = min(draws, key=lambda draw: _distance(shares[draw].sum(axis=0), val_split))
     if not chosen.any():
