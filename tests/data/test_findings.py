@@ -23,7 +23,6 @@ from nbfinetune.data.scan_facts import ScanFacts, as_row, blank_facts
 from nbfinetune.data.splits import LEFT_OUT, TRAIN, VAL
 from nbfinetune.records import DataConfig, Folder
 
-
 OTHER = 7_777
 """A scene that is not among the sound ones."""
 
@@ -35,7 +34,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target = folder / part / name
         target.mkdir(parents=True)
         for i in range(6):
-            photo(OTHER00 * number + i).save(target / f"{i}.jpg", quality=92)
+            photo(100 * number + i).save(target / f"{i}.jpg", quality=92)
     return folder
 
 
