@@ -44,7 +44,7 @@ export class Findings {
   }
 
   /** In a few words, for where the cards are folded away. */
-  words(): string {
+  inWords(): string {
     const open = (this.model.get("found") as Finding[]).filter((one) => !one.kept).length;
     const { state } = this.model.get("scan") as Scan;
     if (state === "running") return "Findings (checking)";

@@ -41,7 +41,7 @@ export class PreviewView {
     follow(model, signal, ["about", "on_show", "lens", "found"], () => toolbar.draw());
     follow(model, signal, ["about", "on_show", "found", "scan"], () => {
       findings.draw();
-      setText(this.summary, `${findings.words()}, charts`);
+      setText(this.summary, `${findings.inWords()}, charts`);
     });
     follow(model, signal, ["about", "selected", "last_edit"], () => footer.draw());
     follow(model, signal, ["about", "on_show", "last_edit"], () => dialog.draw());
