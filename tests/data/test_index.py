@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from test_idx import write_mnist
 
 from nbfinetune.data import accept
+from nbfinetune.data.arrays import number_arrays, save_arrays
 from nbfinetune.data.images import median_side, open_images
 from nbfinetune.data.index import build_index, load_index
 from nbfinetune.data.splits import LEFT_OUT, VAL
@@ -120,10 +122,47 @@ def test_hidden_files_and_folders_are_left_alone(photos, write_photo, tmp_path):
 def test_loops_of_links_end(photos, tmp_path):
     (photos / "a" / "again").symlink_to(photos)
     (photos / "a" / "self").symlink_to(photos / "a")
+    (photos / "b" / "round.jpg").symlink_to("round.jpg")
     (photos / "linked").symlink_to(photos / "b")
-    index = index_of(Folder(path=str(photos)), tmp_path / "run")
+    skipped = {}
+    index = index_of(Folder(path=str(photos)), tmp_path / "run", skipped.__setitem__)
     assert index.classes == ("C", "a", "b", "linked")
     assert sum(item.startswith("linked/") for item in index.items) == 10
+    assert sum(item.startswith("a/") for item in index.items) == 20, "no other class's photos"
+    assert {Path(path).name for path in skipped} == {"round.jpg"}
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions of another kind")
+def test_a_folder_that_cannot_be_read_is_named(photos):
+    with tempfile.TemporaryDirectory() as folder:  # not in tmp_path, which is the owner's alone
+        shutil.copytree(photos, Path(folder, "p"))
+        Path(folder).chmod(0o755)
+        Path(folder, "p", "b").chmod(0)
+        before = os.geteuid()
+        os.seteuid(before or 65534)  # to root nothing is unreadable
+        try:
+            with pytest.raises(DataError, match="p/b may not be read"):
+                accept(Path(folder, "p"))
+        finally:
+            os.seteuid(before)
+            Path(folder, "p", "b").chmod(0o700)
+
+
+def test_a_class_with_one_image_trains(photos, write_photo, tmp_path):
+    write_photo(photos / "alone" / "0.jpg")
+    index = index_of(Folder(path=str(photos)), tmp_path / "run")
+    assert index.labels[index.train].tolist().count(index.classes.index("alone")) == 1
+
+
+def test_quotes_markup_and_foreign_letters_are_names_like_others(write_photo, tmp_path):
+    classes = ("'quote\"", "<script>alert(1)<", "кошка", "猫")
+    for number, name in enumerate(classes):
+        for i in range(2):
+            write_photo(tmp_path / "p" / name / f"{name} {i}.jpg", seed=2 * number + i)
+    source = Folder(path=str(tmp_path / "p"))
+    index = index_of(source, tmp_path / "run")
+    assert index.classes == tuple(sorted(classes))
+    assert all(open_images(source, index, tmp_path).image(i).size for i in range(8))
 
 
 def test_bad_files_are_skipped_by_name_with_a_reason(photos, tmp_path):
@@ -192,6 +231,13 @@ def test_arrays_that_are_damaged_are_named(damage, tmp_path):
         np.save(path, np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match=r"arrays in .*data can't be read"):
         index_of(accepted.source, tmp_path)
+
+
+def test_parts_of_arrays_travel_with_them(tmp_path):
+    arrays = number_arrays(np.zeros((6, 2, 2), np.uint8), [0, 1] * 3, None, 4)
+    save_arrays(arrays, tmp_path / "data")
+    index = index_of(Arrays(path="data", classes=("a", "b")), tmp_path)
+    assert index.val.tolist() == [4, 5]
 
 
 @pytest.mark.parametrize("parts", [("train",), ("train", "t10k")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -111,6 +112,24 @@ def test_accepting_a_folder_imports_neither_numpy_nor_torch(write_photos, tmp_pa
     assert done.stdout.strip() == "[]"
 
 
+def test_accepting_a_csv_or_an_archive_imports_no_pandas_and_no_torch(write_photos, tmp_path):
+    write_photos(tmp_path / "p", {"cats": 1, "dogs": 1})
+    (tmp_path / "a.csv").write_text("path,label\np/cats/000.jpg,a\np/dogs/000.jpg,b\n")
+    shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "p")
+    code = (
+        "import sys; from nbfinetune.data import accept; accept(sys.argv[1]); accept(sys.argv[2]);"
+        "print(sorted({'pandas', 'torch', 'torchvision', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.csv"), str(tmp_path / "a.zip")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def _empty(folder):
     folder.mkdir()
 
@@ -180,6 +199,8 @@ def test_a_folder_that_cannot_be_trained_on_is_refused_by_name(make, words, tmp_
         ((IMAGES, np.eye(4)), r"shape \(4, 4\)"),
         ((IMAGES, [0.5, 1.0, 1.0, 1.0]), "labels are float"),
         ((IMAGES, np.array(["a", 1, "b", 2], dtype=object)), "labels are int, str"),
+        ((IMAGES, ["a", 1, "b", 2]), r"labels are int, str, such as 1 \(row 1\) and 'a' \(row 0\)"),
+        ((IMAGES, [0, 1, None, 1]), "row 2 has no label"),
         ((IMAGES[0], LABELS), r"shape \(5, 6\)"),
         ((IMAGES[:0], []), r"shape \(0, 5, 6\)"),
         ((np.zeros((4, 3, 8, 8), np.uint8), LABELS), r"transpose\(0, 2, 3, 1\)"),

@@ -13,6 +13,7 @@ from nbfinetune.data.file_lists import MissingFiles, load_files
 from nbfinetune.data.identity import data_key
 from nbfinetune.data.images import open_images
 from nbfinetune.data.index import build_index
+from nbfinetune.data.loader import Loader
 from nbfinetune.data.splits import TRAIN, VAL
 from nbfinetune.errors import ConfigError, DataError, NbFinetuneError
 from nbfinetune.records import DataConfig, Files
@@ -210,3 +211,17 @@ def test_the_key_tells_data_apart_and_knows_them_again(frame, photos, tmp_path):
     assert len(set(keys)) == len(keys)
     assert keys == [data_key(accept(source)) for source in sources]
     assert all(len(key) == 16 and int(key, 16) >= 0 for key in keys)
+
+
+def test_files_that_vanish_during_a_run_are_named_and_counted(frame, photos, tmp_path):
+    index = index_of(frame, tmp_path / "run")
+    images = open_images(Files(path="data"), index, tmp_path / "run")
+    told = {}
+    loader = Loader(images, np.arange(12), 8, "bilinear", 1.0, None, 0, 4, 1, told.__setitem__)
+    (photos / "dogs" / "003.jpg").unlink()
+    seen = [batch.ids for batch in loader.epoch(0, shuffle=True, drop_last=False)]
+    assert sorted(np.concatenate(seen)) == [number for number in range(12) if number != 9]
+    assert told == {str(photos / "dogs" / "003.jpg"): "No such file or directory"}
+    shutil.rmtree(photos / "dogs")
+    with pytest.raises(DataError, match=r"of 12 images can't be read .*dogs"):
+        list(loader.epoch(1, shuffle=True, drop_last=False))
