@@ -125,10 +125,8 @@ class DecodedCache:
                 return
             try:
                 if self._may_write():
-                    known = self._file.find(key)
-                    if known is None or known.stamp != stamp:
-                        self._check_room(3 * image.width * image.height)
-                        self._file.append(key, image, stamp)
+                    self._check_room(3 * image.width * image.height)
+                    self._file.append(key, image, stamp)
                 return
             except (OSError, CacheRefusal) as error:
                 self._filling = False

@@ -96,9 +96,8 @@ class PixelFile:
             self._records.seek(self._records_read)
             data = self._records.readall() or b""
             whole = len(data) - len(data) % _LENGTH
-            end = _size_of(self._pixels) if whole else 0
             for start in range(0, whole, _LENGTH):
-                self._take_in(data[start : start + _LENGTH], end)
+                self._take_in(data[start : start + _LENGTH])
             self._records_read += whole
 
     def find(self, key: bytes) -> Entry | None:
@@ -165,14 +164,12 @@ class PixelFile:
             self._pixels.close()
             self._records.close()
 
-    def _take_in(self, data: bytes, end: int) -> None:
+    def _take_in(self, data: bytes) -> None:
         record = data[: _RECORD.size]
         if _CHECK.unpack_from(data, _RECORD.size) != (crc32(record),):
             return
         key, offset, width, height, size, mtime_ns, crc = _RECORD.unpack(record)
-        entry = Entry(offset, width, height, Stamp(size, mtime_ns), crc)
-        if offset + entry.length <= end:
-            self._entries[key] = entry
+        self._entries[key] = Entry(offset, width, height, Stamp(size, mtime_ns), crc)
 
     def _bytes(self, entry: Entry) -> NDArray[np.uint8] | None:
         end = entry.offset + entry.length

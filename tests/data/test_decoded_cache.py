@@ -140,10 +140,13 @@ def test_a_file_that_is_gone_is_served_and_one_that_broke_is_not(paths, opened):
 
 def test_one_writes_and_the_others_read_what_is_there(paths, opened, decodings):
     writer, reader = opened(), opened()
+    pixels = writer.folder / "pixels.bin"
     writer.image(paths[0])
+    size = pixels.stat().st_size
     reader.image(paths[0])
     reader.image(paths[1])
     assert decodings == paths[:2]
+    assert pixels.stat().st_size == size
     writer.image(paths[1])
     reader.image(paths[1])
     assert decodings == [*paths[:2], paths[1]]
@@ -246,6 +249,13 @@ def test_the_cache_used_longest_ago_makes_room(paths, opened, monkeypatch, tmp_p
     monkeypatch.setenv("NBFINETUNE_CACHE_GB", str(3 * size / 1e9))
     assert opened(int(1.5 * size), name="another") is not None
     assert [folder.exists() for folder in folders] == [True, False, False]
+
+
+def test_opening_a_cache_is_using_it(opened):
+    first = opened()
+    first.close()
+    os.utime(first.folder, (0, 0))
+    assert opened().folder.stat().st_mtime > time.time() - 3600
 
 
 def test_old_pixels_of_files_written_again_are_given_back(paths, opened, write_photo):

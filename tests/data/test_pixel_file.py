@@ -37,7 +37,11 @@ def read(folder, numbers) -> dict[int, bool]:
     found = {n: entry for n in numbers if (entry := file.find(key(n)))}
     images = {n: file.image(key(n), entry) for n, entry in found.items()}
     file.close()
-    return {n: same(image, n) for n, image in images.items() if image is not None}
+    return {
+        n: same(image, n) and found[n].stamp == (n, -n)
+        for n, image in images.items()
+        if image is not None
+    }
 
 
 def same(image: Image.Image, number: int) -> bool:
