@@ -8,10 +8,13 @@ import sys
 import threading
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbfinetune.errors import NbFinetuneError
-from nbfinetune.records import Arrays, FineTuneConfig, Named, decode
+from nbfinetune.records import Arrays, Files, FineTuneConfig, Named, decode
+
+if TYPE_CHECKING:
+    from nbfinetune.data.images import ImageSet
 
 
 def main() -> int:
@@ -42,20 +45,23 @@ def describe(config: FineTuneConfig, folder: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Any of ``device``, ``parameters``, ``classes``, ``images``; ``model_error`` and
-        ``data_error`` where the look found what would end the run at once.
+        Any of ``device``, ``parameters``, ``classes``, ``images``, and how the model sees one:
+        ``image_size``, ``interpolation``, ``crop_pct``; ``model_error`` and ``data_error`` where
+        the look found what would end the run at once.
     """
     facts: dict[str, Any] = {"device": _device(config.runner.device)}
-    classes = 0
+    images, classes = None, 2
     try:
-        listing = _listing(config, folder)
-        if listing is not None:
-            classes = len(listing.classes)
-            facts |= {"images": len(listing.labels), "classes": classes}
+        images = _images(config, folder)
+        if images is not None:
+            classes = len(images.index.classes)
+            used = len(images.index.train) + len(images.index.val)
+            facts |= {"images": used, "classes": classes}
     except NbFinetuneError as error:
         facts["data_error"] = str(error)
     try:
-        facts["parameters"] = _parameters(config.model.name, classes or 2)
+        facts["parameters"] = _parameters(config.model.name, classes)
+        facts |= _view(config, images)
     except NbFinetuneError as error:
         facts["model_error"] = str(error)
     return facts
@@ -82,17 +88,34 @@ def _begin(folder: Path, log: Path) -> int:
     return worker.main(folder)
 
 
-def _listing(config: FineTuneConfig, folder: Path) -> Any:
-    """What the source holds, or None where only a download could tell."""
+def _images(config: FineTuneConfig, folder: Path) -> ImageSet | None:
+    """Images that the source holds, or None where only a download could tell."""
+    from nbfinetune.data.images import open_images
+    from nbfinetune.data.index import preview_index
     from nbfinetune.data.named import DIGITS
-    from nbfinetune.data.source_reading import read_source
 
     source = config.data.source
     if isinstance(source, Named) and source.name != DIGITS:
         return None
-    if isinstance(source, Arrays) and not (folder / source.path).is_dir():
+    if isinstance(source, (Arrays, Files)) and not (folder / source.path).is_dir():
         return None
-    return read_source(source, folder)
+    return open_images(source, preview_index(config.data, config.seed, folder), folder)
+
+
+def _view(config: FineTuneConfig, images: ImageSet | None) -> dict[str, Any]:
+    """How a run of `config` would see an image; empty where only its images or code can tell."""
+    if images is None or ":" in config.model.name:
+        return {}
+    from nbfinetune.data.images import median_side
+    from nbfinetune.models.inputs import choose_image_size, model_input
+
+    wanted = model_input(config.model.name)
+    size = choose_image_size(wanted, config.data.image_size, median_side(images))
+    return {
+        "image_size": size,
+        "interpolation": wanted.interpolation,
+        "crop_pct": wanted.crop_pct,
+    }
 
 
 def _parameters(name: str, classes: int) -> int | None:

@@ -5,16 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import asdict, fields
+from msgspec.structs import asdict, fields, replace
 
 from nbfinetune.data.sources import Accepted, accept
 from nbfinetune.errors import ConfigError, NbFinetuneError
-from nbfinetune.records import Arrays, FineTuneConfig, Folder, FolderPair, Idx, Named, Schedule
+from nbfinetune.records import (
+    Archive,
+    Arrays,
+    DataEdit,
+    Files,
+    FineTuneConfig,
+    Folder,
+    FolderPair,
+    Idx,
+    Named,
+    Schedule,
+)
 from nbfinetune.runner.settings import SECTIONS, SHORT, configure
 from nbfinetune.schedules import default_lr, named
 from nbfinetune.widgets.fields import CURVE, FIELDS, Field
+
+if TYPE_CHECKING:
+    from nbfinetune.data.labelling import Rule
 
 NOWHERE = Folder(path="")
 """Stands for the data that nobody has named yet, so that the other settings can be looked at."""
@@ -29,8 +43,8 @@ class Draft:
         As `fine_tune` takes it, or None where it is still to be named.
     settings : mapping
         Keywords of `fine_tune`.
-    root : str, optional
-        Where a named data set lies or is downloaded to.
+    root, labels, groups : optional
+        As `fine_tune` takes them.
 
     Attributes
     ----------
@@ -47,9 +61,19 @@ class Draft:
         As `fine_tune` raises them.
     """
 
-    def __init__(self, data: Any, settings: Mapping[str, Any], root: str | None = None) -> None:
-        self._root = root
-        self.accepted: Accepted | None = None if data is None else accept(data, root=root)
+    def __init__(
+        self,
+        data: Any,
+        settings: Mapping[str, Any],
+        root: str | None = None,
+        *,
+        labels: Rule | None = None,
+        groups: Rule | None = None,
+    ) -> None:
+        self._root, self._rules = root, {"labels": labels, "groups": groups}
+        self.accepted: Accepted | None = None
+        if data is not None:
+            self.accepted = accept(data, root=root, **self._rules)
         self.config = configure(self._source(), settings)
         self.errors: dict[str, str] = {}
         self._typed: dict[str, str] = {}
@@ -62,8 +86,9 @@ class Draft:
     def of(cls, config: FineTuneConfig, folder: Path) -> Draft:
         """Draft of a run like the one that lies in `folder`."""
         source = config.data.source
-        if isinstance(source, Arrays) and not Path(source.path).is_absolute():
-            source = Arrays(path=str(folder / source.path), classes=source.classes)
+        if isinstance(source, (Arrays, Files)):
+            # An absolute path stays as it is.
+            source = replace(source, path=str(folder / source.path))
         draft = cls(None, {})
         # Taken as it is: the run must be shown even where its images have moved since.
         draft.accepted = Accepted(source, lambda _: None, config.model.name)
@@ -95,6 +120,11 @@ class Draft:
         self.errors.pop(name, None)
         return ""
 
+    def edit_images(self, edits: tuple[DataEdit, ...]) -> None:
+        """Take what was changed about single images."""
+        self._values["edits"] = edits
+        self.config = self._configured(self._values)
+
     def refuse(self, name: str, sentence: str) -> None:
         """Say of a setting what only the worker's side could find out."""
         self.errors[name] = sentence
@@ -125,7 +155,7 @@ class Draft:
     def _take_data(self, text: str) -> None:
         if not text:
             raise ConfigError("a folder or the name of a data set is needed")
-        accepted = accept(text, root=self._root)
+        accepted = accept(text, root=self._root, **self._rules)
         before, self.accepted = self.accepted, accepted
         try:
             self.config = self._configured(self._values)
@@ -234,9 +264,9 @@ def place_of(source: Any) -> str:
         return source.name
     if isinstance(source, FolderPair):
         return source.train
-    if isinstance(source, (Folder, Idx)):
+    if isinstance(source, (Folder, Idx, Archive)):
         return source.path
-    return "arrays of this notebook"
+    return "files of a list" if isinstance(source, Files) else "arrays of this notebook"
 
 
 _LIMIT = re.compile(

@@ -80,7 +80,7 @@ def _same(*values: str) -> tuple[tuple[str, str], ...]:
 
 def data_panel(names: list[str]) -> Panel:
     """The data panel, which suggests the data sets that are known by name."""
-    return Panel("data", "Data", "Dataset preview", (
+    return Panel("data", "Data", "Data", (
         Field("data", "Folder or data set", "combo",
               "A folder with one folder per class, or the name of a data set",
               options=_same(*names), wide=True),
@@ -95,6 +95,9 @@ def data_panel(names: list[str]) -> Panel:
         Field("flip", "Left-right flips", "flag", "Turn off for digits, letters and road signs"),
         Field("mixup", "Mixup", "number", "Beta parameter of mixup; 0 is off", rare=True),
         Field("cutmix", "CutMix", "number", "Beta parameter of CutMix; 0 is off", rare=True),
+        Field("cache", "Keep decoded", "flag",
+              "Keep decoded images on the disk, so that later epochs and runs read them from there",
+              rare=True),
         Field("loader_threads", "Loader threads", "integer", "Threads that decode and augment",
               empty="by machine", rare=True),
     ))  # fmt: skip

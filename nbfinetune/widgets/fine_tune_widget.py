@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 import msgspec
 
 from nbfinetune.data.named import named_datasets
 from nbfinetune.errors import CommandRefused, ConfigError
-from nbfinetune.records import LIVE, FineTuneConfig, Status
+from nbfinetune.records import LIVE, DataEdit, FineTuneConfig, Status
 from nbfinetune.runner import standby
 from nbfinetune.runner.endings import interruption
 from nbfinetune.runner.fine_tune import begin
@@ -35,11 +35,15 @@ from nbfinetune.widgets.history import Update
 from nbfinetune.widgets.live_changes import LiveChanges
 from nbfinetune.widgets.looker import Looker, Outlook
 from nbfinetune.widgets.panel import Act, answer_beside_cells
+from nbfinetune.widgets.previewing import Previewing
 from nbfinetune.widgets.saved_output import SavedOutput, result_html
 from nbfinetune.widgets.scene import Scene
 from nbfinetune.widgets.settings_form import SettingsForm
 from nbfinetune.widgets.steering import Steering
 from nbfinetune.widgets.surface import Surface
+
+if TYPE_CHECKING:
+    from nbfinetune.data.labelling import Rule
 
 
 class FineTuneWidget(Surface):
@@ -53,8 +57,8 @@ class FineTuneWidget(Surface):
         As `fine_tune` takes it; may be named on the surface instead.
     run : Run, optional
         Show this run, live or over, instead of waiting for Start.
-    root : str, optional
-        Where a named data set lies or is downloaded to.
+    labels, groups, root : optional
+        As `fine_tune` takes them.
     **settings
         Keywords of `fine_tune`, shown on the surface.
 
@@ -67,12 +71,19 @@ class FineTuneWidget(Surface):
     _run: Run | None = None
 
     def __init__(
-        self, data: Any = None, *, run: Run | None = None, root: str | None = None, **settings: Any
+        self,
+        data: Any = None,
+        *,
+        run: Run | None = None,
+        labels: Rule | None = None,
+        groups: Rule | None = None,
+        root: str | None = None,
+        **settings: Any,
     ) -> None:
         if run is not None and data is None and not settings:
             self._draft = Draft.of(run.config, run.path)
         else:
-            self._draft = Draft(data, settings, root)
+            self._draft = Draft(data, settings, root, labels=labels, groups=groups)
         self._guard = threading.RLock()
         self._status: Status | Literal["ready"] | None = None
         self._outlook: Outlook | None = None
@@ -86,12 +97,12 @@ class FineTuneWidget(Surface):
         panels = (data_panel(named_datasets()), MODEL, SCHEDULE, TRAINING, PRUNING)
         self._forms = {panel.slot: SettingsForm(panel, self._turn, self._guard) for panel in panels}
         super().__init__({"bar": self._bar, **self._forms, "charts": _waiting(self._turn)})
+        self._previewing = Previewing(partial(self.place, "preview"), self._edit_images)
         self._redraw()
         self._looker = Looker(self._foresee)
         if run is not None:
             self.attach(run)
-        else:
-            self._look_ahead()
+        self._look_ahead()
 
     @property
     def run(self) -> Run | None:
@@ -263,7 +274,7 @@ class FineTuneWidget(Surface):
 
     def _look_ahead(self) -> None:
         if self._draft.accepted is not None and not self._draft.errors:
-            self._looker.look(self._draft.config)
+            self._looker.look(self._draft.config, self._previewing.folder)
         else:
             standby.prepare()
 
@@ -273,6 +284,14 @@ class FineTuneWidget(Surface):
             if trouble := outlook.facts.get(f"{name}_error"):
                 self._draft.refuse(name, trouble)
         self._redraw()
+        accepted = self._draft.accepted
+        if accepted is not None and accepted.source == outlook.config.data.source:
+            self._previewing.follow(accepted, outlook.config, outlook.facts)
+
+    def _edit_images(self, edits: tuple[DataEdit, ...]) -> None:
+        with self._guard:
+            self._draft.edit_images(edits)
+        self._look_ahead()
 
     # What is drawn.
 

@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from nbfinetune.records import FineTuneConfig
@@ -51,13 +52,20 @@ class Looker:
     def __init__(self, tell: Tell) -> None:
         self._tell = weakref.WeakMethod(tell)
         self._wanted: FineTuneConfig | None = None
+        self._folder: Path | None = None
         self._guard = threading.Lock()
         self._busy = False
 
-    def look(self, config: FineTuneConfig) -> None:
-        """Find out about `config`; whatever was asked before need not be answered any more."""
+    def look(self, config: FineTuneConfig, folder: Path | None = None) -> None:
+        """Find out about `config`; whatever was asked before need not be answered any more.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Where arrays and lists of files lie that travel with the run.
+        """
         with self._guard:
-            self._wanted = config
+            self._wanted, self._folder = config, folder
             if self._busy:
                 return
             self._busy = True
@@ -69,7 +77,7 @@ class Looker:
             self._say(Outlook(config, {}, seconds, live))
             # While a run trains, the second core is its own.
             if live is None:
-                facts = standby.prepare().describe(config)
+                facts = standby.prepare().describe(config, self._folder)
                 self._say(Outlook(config, facts, seconds, live))
 
     def _next(self) -> FineTuneConfig | None:

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets
 
 AREAS = {
-    "left": ("data",),
+    "left": ("data", "preview"),
     "middle": ("model", "schedule", "training", "pruning"),
 }
 """Slots that share a column, from top to bottom; `bar` and `charts` have places of their own."""
