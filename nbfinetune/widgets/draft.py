@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict, fields, replace
 
+from nbfinetune.data.edits import merged
 from nbfinetune.data.sources import Accepted, accept
 from nbfinetune.errors import ConfigError, NbFinetuneError
 from nbfinetune.records import (
@@ -78,6 +79,7 @@ class Draft:
         self.errors: dict[str, str] = {}
         self._typed: dict[str, str] = {}
         self._values = flat(self.config)
+        self._given_edits = self.config.data.edits
         self._own_rate = settings.get("lr") is not None or isinstance(
             settings.get("schedule"), Schedule
         )
@@ -121,8 +123,8 @@ class Draft:
         return ""
 
     def edit_images(self, edits: tuple[DataEdit, ...]) -> None:
-        """Take what was changed about single images."""
-        self._values["edits"] = edits
+        """Take what was changed about single images, on top of the edits that came as a keyword."""
+        self._values["edits"] = merged(self._given_edits, edits)
         self.config = self._configured(self._values)
 
     def refuse(self, name: str, sentence: str) -> None:
@@ -157,6 +159,7 @@ class Draft:
             raise ConfigError("a folder or the name of a data set is needed")
         accepted = accept(text, root=self._root, **self._rules)
         before, self.accepted = self.accepted, accepted
+        self._given_edits = ()
         try:
             self.config = self._configured(self._values)
         except NbFinetuneError:

@@ -64,6 +64,7 @@ class Previewing:
     def _open(self, accepted: Accepted, config: FineTuneConfig) -> None:
         from nbfinetune.widgets.dataset_preview import DatasetPreview
 
+        first = self._accepted is None
         self._accepted, self._preview = accepted, None
         try:
             preview = DatasetPreview(accepted, config=config)
@@ -74,5 +75,6 @@ class Previewing:
         self._preview = preview
         self._place(preview)
         preview.observe(lambda _: self._edited(preview.edits), "edits_json")
-        if preview.edits:
+        # Other data leave the edits of the data before behind.
+        if preview.edits or not first:
             self._edited(preview.edits)

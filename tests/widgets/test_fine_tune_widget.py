@@ -44,7 +44,7 @@ DIGITS = {"kind": "named", "name": "digits"}
 class NoStandby:
     """These tests need no torch: nobody stands by, and nobody knows anything."""
 
-    def describe(self, _: Any) -> dict[str, Any]:
+    def describe(self, *_: Any) -> dict[str, Any]:
         return {}
 
 
