@@ -146,12 +146,14 @@ class _Copies:
 
 def _link(source: Path, target: Path) -> None:
     try:
-        os.link(source, target)
-    except OSError:  # another disk, or one that knows no links
+        if target.exists() and target.stat().st_size == source.stat().st_size:
+            return  # placed before: the name tells what is in it
         try:
+            os.link(source, target)
+        except OSError:  # another disk, or one that knows no links
             shutil.copyfile(source, target)
-        except OSError as error:
-            raise DataError(f"{source} can't be copied ({error.strerror or error})") from error
+    except OSError as error:
+        raise DataError(f"{source} can't be copied ({error.strerror or error})") from error
 
 
 def _as_png(image: Any, place: str) -> bytes:

@@ -101,7 +101,7 @@ def _accept_file(
     from nbfinetune.data.archives import is_archive
     from nbfinetune.data.tables import list_csv
 
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in (".csv", ".tsv"):
         start = path.parent if root is None else Path(root)
         return accepted_files(list_csv(path, labels, groups, start), path.stem)
     if is_archive(path):

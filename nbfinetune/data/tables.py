@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,7 @@ def list_frame(frame: Any, labels: Rule | None, groups: Rule | None, folder: Pat
     DataError, ConfigError
         Names the column, the row or the files that are wrong.
     """
-    table = {str(name): frame[name].to_list() for name in frame.columns}
-    return _list_table(table, labels, groups, folder, row)
+    return _list_table(_Columns(frame), labels, groups, folder, row)
 
 
 def list_csv(path: Path, labels: Rule | None, groups: Rule | None, folder: Path) -> FileList:
@@ -80,6 +79,26 @@ def list_paths(paths: Sequence[Any], labels: Rule, groups: Rule | None, folder: 
     return _list_table({"path": paths}, labels, groups, folder, row)
 
 
+class _Columns(Mapping[str, Sequence[Any]]):
+    """Columns of a DataFrame, made lists when they are asked for."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+        self._names = {str(name): name for name in frame.columns}
+        if len(self._names) < len(frame.columns):
+            raise DataError(f"two columns of the table have one name: {list(frame.columns)}")
+
+    def __getitem__(self, name: str) -> Sequence[Any]:
+        values: Sequence[Any] = self._frame[self._names[name]].to_list()
+        return values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 def _list_table(
     table: Mapping[str, Sequence[Any]],
     labels: Rule | None,
@@ -95,7 +114,7 @@ def _list_table(
     columns = Columns(
         paths,
         values,
-        table.get(SPLIT_COLUMN),
+        next((table[name] for name in table if name.strip().lower() == SPLIT_COLUMN), None),
         None if groups is None else _values(table, groups, paths, "groups"),
         place,
     )

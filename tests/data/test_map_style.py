@@ -153,6 +153,7 @@ def test_copies_leave_with_the_run_and_their_scratch_goes(tmp_path):
     key = data_key(accepted)
     accepted.place(tmp_path / "1")
     accepted.place(tmp_path / "2")
+    accepted.place(tmp_path / "2")
     scratch = tmp_path / "cache" / "exported"
     assert len(list(scratch.iterdir())) == 1
     del accepted

@@ -56,7 +56,7 @@ def test_rows_keep_their_part_and_a_test_part_is_left_out_beside_a_val_part(fram
     index = index_of(frame.assign(split=parts), tmp_path / "a")
     assert [item[5:8] for item in index.items] == ["000", "002", "005"] * 2 + ["001", "003"] * 2
     assert index.split.tolist() == [TRAIN] * 6 + [VAL] * 4
-    only_test = frame.assign(split=["train", "test"] * 6)
+    only_test = frame.assign(Split=["train", "test"] * 6)
     assert (index_of(only_test, tmp_path / "b").split == VAL).sum() == 6
 
 
@@ -155,6 +155,11 @@ def test_a_file_that_is_no_table_is_refused(data, words, tmp_path):
     (tmp_path / "a.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
     with pytest.raises(DataError, match=words):
         accept(tmp_path / "a.csv")
+
+
+def test_two_columns_of_one_name_are_refused(frame):
+    with pytest.raises(DataError, match="two columns of the table have one name"):
+        accept(pd.concat([frame, frame["path"]], axis=1))
 
 
 def test_one_photo_with_two_labels_is_refused(frame):
