@@ -115,7 +115,8 @@ def test_two_views_show_one_run_and_a_wrong_value_stands_in_both(notebook: Noteb
     expect(epochs.last).to_have_value("400")
     for slot in ("Dataset preview", "Model picker", "Learning-rate schedule"):
         expect(notebook.page.get_by_role("region", name=slot)).to_have_count(2)
-    expect(notebook.page.get_by_role("searchbox")).to_have_count(2)
+    models = notebook.page.get_by_role("region", name="Model picker")
+    expect(models.get_by_role("searchbox")).to_have_count(2)
 
 
 def test_the_buttons_work_while_a_cell_is_busy(notebook: NotebookPage) -> None:
