@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from photo_sets import HOSTILE, photo, photos
+from PIL import Image
 
 import nbfinetune as nf
 from nbfinetune.data.edits import load_edits
@@ -286,7 +286,7 @@ def test_what_the_model_sees_is_what_the_loader_hands_over(open_page, folder) ->
     )
     batch = next(iter(loader.epoch(1, shuffle=False, drop_last=False)))
     page.rows(0, 400, epochs=3)
-    for image, pixels in zip(batch.ids.tolist(), batch.pixels, strict=True):
+    for image, pixels in zip(batch.ids.tolist(), batch.images, strict=True):
         look = page.preview._seen(image, 2)
         data, _ = page.picture(f"seen {image} 2 {stamp(look)}")
         with Image.open(io.BytesIO(data)) as shown:

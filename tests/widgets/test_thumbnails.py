@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
 from photo_sets import photo
+from PIL import Image
 
 from nbfinetune.data.image_index import ImageIndex
 from nbfinetune.data.images import ImageSet
