@@ -40,6 +40,9 @@ OnUnused: TypeAlias = Callable[[str], None]
 
 _ASK_AGAIN_S = 1.0
 
+# filelock says with the second of them that a disk knows no locks.
+_TROUBLE = (OSError, NotImplementedError, CacheRefusal)
+
 
 class DecodedCache:
     """Pixels of image files at one stored size; made by `open_cache`, used by several threads.
@@ -128,7 +131,7 @@ class DecodedCache:
                     self._check_room(3 * image.width * image.height)
                     self._file.append(key, image, stamp)
                 return
-            except (OSError, CacheRefusal) as error:
+            except _TROUBLE as error:
                 self._filling = False
                 reason = error
         self._on_unused(f"no more decoded images are kept: {_words(reason)}")
@@ -184,7 +187,7 @@ def open_cache(
                 file.close()
                 raise
         return DecodedCache(folder, side_px, room, seat, file, on_unused)
-    except (OSError, CacheRefusal) as error:
+    except _TROUBLE as error:
         on_unused(f"decoded images are not kept for later epochs: {_words(error)}")
         return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from nbfinetune.data.cache_files import caches_home
 from nbfinetune.engine import training
+from nbfinetune.engine.device import Placement
 from nbfinetune.errors import DataError
 from nbfinetune.records import CacheUnused, EpochDone, FileSkipped, RunFinished, Stop
 
@@ -148,3 +152,18 @@ def test_a_cache_that_stops_on_the_way_is_told_at_its_step(train, monkeypatch):
     assert "make room on it" in told.reason
     assert cached_bytes() > 0
     assert_same(run, without)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells pages of files apart")
+def test_a_mapped_cache_counts_as_no_memory_of_the_run(tmp_path):
+    size = 128 * 2**20
+    (tmp_path / "pixels").write_bytes(bytes(size))
+    placement = Placement(torch.device("cpu"), "fp32", channels_last=False)
+    before = placement.memory_mb()
+    with (tmp_path / "pixels").open("rb") as file:
+        mapped = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+    assert mapped[::4096].sum() == 0
+    assert placement.memory_mb() - before < 64
+    filled = np.ones(size, np.uint8)
+    assert placement.memory_mb() - before > 64
+    del filled
