@@ -71,10 +71,18 @@ class Prune(CommandRecord, tag="prune", frozen=True, kw_only=True):
     amount: Annotated[float, Meta(ge=0.0, lt=1.0)]
 
 
+class FindLearningRate(CommandRecord, tag="find_learning_rate", frozen=True, kw_only=True):
+    """Hold, and try rates on a copy of model and optimizer; the run itself stays as it is."""
+
+
+class StopFinding(CommandRecord, tag="stop_finding", frozen=True, kw_only=True):
+    """Try no more rates."""
+
+
 Edit: TypeAlias = SetSchedule | SetOptimizer | Unfreeze | Prune
 """Commands that change the weights to come: replayed at their step when a run is repeated."""
 
-Command: TypeAlias = Pause | Resume | Stop | SaveCheckpoint | Edit
+Command: TypeAlias = Pause | Resume | Stop | SaveCheckpoint | FindLearningRate | StopFinding | Edit
 
 
 class PlannedEdit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -308,6 +308,9 @@ class FineTuneConfig(ConfigRecord, frozen=True, kw_only=True):
     ----------
     data, augment, model, optimizer, schedule, training, runner
         The concerns, each a record of its own.
+    lr_search : {"off", "first", "only"}
+        Whether a range test before the first step replaces `schedule.lr` (``lr="auto"``), and
+        whether the run is over after it.
     planned : tuple of PlannedEdit
         What changes while it trains, in the order of the steps; a replayed run's edits.
     seed : int
@@ -323,6 +326,7 @@ class FineTuneConfig(ConfigRecord, frozen=True, kw_only=True):
     schedule: Schedule = Cosine(warmup=0.1)
     training: TrainingConfig = TrainingConfig()
     runner: RunnerConfig = RunnerConfig()
+    lr_search: Literal["off", "first", "only"] = "off"
     planned: tuple[PlannedEdit, ...] = ()
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     schema: Annotated[int, Meta(ge=1, le=SCHEMA)] = SCHEMA

@@ -109,6 +109,43 @@ class ScheduleChanged(EventRecord, tag="schedule_changed", frozen=True, kw_only=
     epochs: int | None = None
 
 
+class RateTried(EventRecord, tag="rate_tried", frozen=True, kw_only=True):
+    """One step of a copy of the model, by which a learning rate is looked for.
+
+    Parameters
+    ----------
+    lr : float
+        Before the parameter groups multiply it.
+    loss, smoothed : float or None
+        Of the batch, and averaged over the rates before it; None where it is not finite.
+    """
+
+    lr: float
+    loss: float | None
+    smoothed: float | None
+
+
+class LearningRateFound(EventRecord, tag="learning_rate_found", frozen=True, kw_only=True):
+    """What the rates tried say together.
+
+    Parameters
+    ----------
+    suggestions : dict of str to float
+        By rule; empty where there is nothing to be told from.
+    lr : float, optional
+        The one to take; None where there is no clear minimum.
+    sentence : str
+        The same for people.
+    taken : float, optional
+        What the curve of the run now has as its highest rate; None where nobody asked for that.
+    """
+
+    suggestions: dict[str, float]
+    lr: float | None
+    sentence: str
+    taken: float | None = None
+
+
 class OptimizerChanged(EventRecord, tag="optimizer_changed", frozen=True, kw_only=True):
     """New optimizer values are in force from `step` on."""
 
@@ -190,7 +227,7 @@ class RunResumed(EventRecord, tag="run_resumed", frozen=True, kw_only=True):
 class RunFinished(EventRecord, tag="run_finished", frozen=True, kw_only=True):
     """The run came to its end."""
 
-    reason: Literal["completed", "early_stopping", "time_budget"]
+    reason: Literal["completed", "early_stopping", "time_budget", "only_searched"]
     best_epoch: int | None
 
 
@@ -215,6 +252,8 @@ Event: TypeAlias = (
     | StepDone
     | EpochDone
     | ScheduleChanged
+    | RateTried
+    | LearningRateFound
     | OptimizerChanged
     | LayersUnfrozen
     | Pruned
