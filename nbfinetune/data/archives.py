@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
 import os
 import re
@@ -12,10 +14,10 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple, TypeAlias
+from typing import IO, Any, NamedTuple, TypeAlias
 
 from nbfinetune.data.folders import SUFFIXES, find_layout, is_hidden, looks_like_image, subfolders
 from nbfinetune.data.machine import cache_home
@@ -35,6 +37,8 @@ MOST_RATIO = 1_000
 """Most bytes that one byte of an archive may become."""
 
 _SMALL = 2**20  # a drawing of one colour may shrink a thousandfold and harms nobody
+_LONGEST_READ = 2**22
+_PACKERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 _DRIVE = re.compile(r"[A-Za-z]:")
 _BROKEN = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError,
@@ -141,8 +145,12 @@ def _extract(path: Path, folder: Path) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[Opened]:
     try:
-        with zipfile.ZipFile(path) if _is_zip(path) else tarfile.open(path) as archive:
-            yield archive
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                yield archive
+        else:
+            with _unzipped(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+                yield archive
     except _BROKEN as error:
         raise DataError(
             f"{path} can't be unpacked ({str(error) or type(error).__name__}): check that it is "
@@ -150,8 +158,31 @@ def _opened(path: Path) -> Iterator[Opened]:
         ) from error
 
 
-def _is_zip(path: Path) -> bool:
-    return path.suffix.lower() == ".zip"
+class _ShortReads:
+    """A stream that gives no more at once than tables of contents and copies need.
+
+    A tar file may say that a name is gigabytes long, and would be believed.
+    """
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._stream = stream
+        self._name = name
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int) -> bytes:
+        if size > _LONGEST_READ:
+            raise DataError(f"{self._name} holds a name of {size} bytes: it is no honest archive")
+        return self._stream.read(size)
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        start = file.read(2)
+        file.seek(0)
+        opener = _PACKERS.get(start)
+        with nullcontext(file) if opener is None else opener(file) as stream:
+            yield _ShortReads(stream, path.name)
 
 
 def _stream(archive: Opened, member: Member) -> IO[bytes]:
@@ -167,7 +198,9 @@ def _members(archive: Opened, path: Path) -> Iterator[Member]:
     """What an archive holds, each member found harmless before it is given out."""
     packed = path.stat().st_size
     total = 0
-    inside = _zipped(archive) if isinstance(archive, zipfile.ZipFile) else _tarred(archive)
+    inside = (
+        _zipped(archive, path) if isinstance(archive, zipfile.ZipFile) else _tarred(archive, path)
+    )
     for number, member in enumerate(inside):
         _refuse_name(member.name, path)
         total += member.size
@@ -183,23 +216,23 @@ def _members(archive: Opened, path: Path) -> Iterator[Member]:
         yield member
 
 
-def _zipped(archive: zipfile.ZipFile) -> Iterator[Member]:
+def _zipped(archive: zipfile.ZipFile, path: Path) -> Iterator[Member]:
     for info in archive.infolist():
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise _refusal(info.filename, "a link or a device", str(archive.filename))
+            raise _refusal(info.filename, "a link or a device", path.name)
         if info.flag_bits & 1:
             raise DataError(
-                f"{archive.filename} is encrypted ({info.filename!r}): unpack it with its password "
+                f"{path} is encrypted ({info.filename!r}): unpack it with its password "
                 "and pass the folder"
             )
         yield Member(info.filename, info.file_size, info.compress_size, info)
 
 
-def _tarred(archive: tarfile.TarFile) -> Iterator[Member]:
+def _tarred(archive: tarfile.TarFile, path: Path) -> Iterator[Member]:
     for info in archive:
         if not info.isreg() and not info.isdir():
-            raise _refusal(info.name, "a link or a device", str(archive.name))
+            raise _refusal(info.name, "a link or a device", path.name)
         yield Member(f"{info.name}/" if info.isdir() else info.name, info.size, None, info)
         archive.members = []  # type: ignore[attr-defined]  # else all stay in memory
 
@@ -214,7 +247,7 @@ def _refuse_name(name: str, path: Path) -> None:
 
 def _refusal(member: str, what: str, archive: str) -> DataError:
     return DataError(
-        f"{Path(archive).name} holds {member!r}, {what}: nothing of it is unpacked; get it from a "
+        f"{archive} holds {member!r}, {what}: nothing of it is unpacked; get it from a "
         "source that you trust, or unpack it yourself and pass the folder"
     )
 
