@@ -66,7 +66,8 @@ def _leaks(alike: list[Group], index: ImageIndex) -> list[Finding]:
 
 
 def _like(first_of: dict[int, int], index: ImageIndex) -> list[str]:
-    return [f"like {index.item(first)}" for first in first_of.values()]
+    called = index.item if index.items else index.name
+    return [f"like {called(first)}" for first in first_of.values()]
 
 
 def _groups(labels: Ids, seen: Ids, index: ImageIndex) -> list[Group]:

@@ -62,16 +62,17 @@ class Listener:
 
 def main() -> None:
     """Scan what the first line of the input says, and leave."""
+    say = _speaker()
     order = json.loads(sys.stdin.readline())
     listener = Listener()
     give_way()
     try:
-        scan(decode(json.dumps(order["source"]), Source), Path(order["folder"]), listener, _say)
+        scan(decode(json.dumps(order["source"]), Source), Path(order["folder"]), listener, say)
     except (NbFinetuneError, OSError) as error:
-        _say({"error": str(error)})
+        say({"error": str(error)})
     except Exception as error:  # noqa: BLE001 - a person hears of it, wherever it came from
         details = traceback.format_exc()
-        _say({"error": f"the scan failed: {type(error).__name__}: {error}", "details": details})
+        say({"error": f"the scan failed: {type(error).__name__}: {error}", "details": details})
     # Threads may be in the middle of an image that nobody waits for.
     os._exit(0)
 
@@ -117,11 +118,18 @@ def _with_twins(facts: ScanFacts) -> ScanFacts:
     return replace(facts, twins=twins(rows["digest"], rows["print"], sides), complete=True)
 
 
-def _say(record: dict[str, Any]) -> None:
-    # Whoever listened may have gone; that ends the scan in an orderly way, by its input.
-    with contextlib.suppress(OSError):
-        sys.stdout.write(json.dumps(record) + "\n")
-        sys.stdout.flush()
+def _speaker() -> Say:
+    """Says records, a line each; what libraries print by themselves goes elsewhere."""
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(record: dict[str, Any]) -> None:
+        # Whoever listened may have gone; the closed input then ends the scan in an orderly way.
+        with contextlib.suppress(OSError):
+            output.write(json.dumps(record) + "\n")
+            output.flush()
+
+    return say
 
 
 if __name__ == "__main__":

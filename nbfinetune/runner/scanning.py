@@ -74,12 +74,11 @@ class Scan:
         with self._guard:
             if self.running:
                 return
-            self.status, self.error, self.facts = "running", "", None
-            self.progress = (0, 0)
-            self._ended.clear()
             pipe, command = subprocess.PIPE, [sys.executable, "-m", MODULE]
             process = spawn(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
-            self._process = process
+            self._process, self.status, self.progress = process, "running", (0, 0)
+            self.error, self.facts = "", None
+            self._ended.clear()
         order = {
             "source": json.loads(encode(self._config.source)),
             "folder": str(self._folder),
@@ -159,7 +158,11 @@ class Scan:
 
     def _tell(self) -> None:
         for callback in self._callbacks:
-            callback()
+            try:
+                callback()
+            except Exception as error:  # noqa: BLE001 - the scan does not end with one listener
+                told = (type(error), error, error.__traceback__, threading.current_thread())
+                threading.excepthook(threading.ExceptHookArgs(told))
 
 
 def _write_line(process: subprocess.Popen[bytes], record: dict[str, Any]) -> None:

@@ -317,4 +317,4 @@ def test_arrays_are_judged_too() -> None:
     assert found["one_colour"].items == (9,)
     assert found["two_labels"].items == (7, 3)
     assert found["leak"].items == (3,)
-    assert found["leak"].details == ("like 7",)
+    assert found["leak"].details == ("like image 7",)

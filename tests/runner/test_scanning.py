@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +108,17 @@ def test_arrays_are_scanned(tmp_path: Path) -> None:
     scan = finished(Scan(DataConfig(source=source), 0, tmp_path / "kept"))
     copies = next(one for one in scan.findings() if one.kind == "exact_duplicates")
     assert sorted(copies.groups[0]) == [7, 31]
+
+
+def test_a_listener_with_a_fault_ends_nothing(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: faults.append(str(told.exc_value)))
+    scan = scan_of(photos, tmp_path / "kept")
+    scan.on_change(lambda: {}["nothing"])
+    finished(scan)
+    assert set(faults) == {"'nothing'"}
 
 
 def test_a_source_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
