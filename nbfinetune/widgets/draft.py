@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import asdict, fields, replace
+from msgspec.structs import fields, replace
 
 from nbfinetune.data.edits import merged
 from nbfinetune.data.sources import Accepted, accept
@@ -25,7 +25,8 @@ from nbfinetune.records import (
     Schedule,
 )
 from nbfinetune.runner.settings import SECTIONS, SHORT, configure
-from nbfinetune.schedules import default_lr, named
+from nbfinetune.schedules import Knots, check, default_lr
+from nbfinetune.widgets.curve_settings import curve_values, with_value
 from nbfinetune.widgets.fields import CURVE, FIELDS, Field
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Draft:
         The data, once there is some.
     config : FineTuneConfig
         What all accepted settings make; its source is `NOWHERE` while there is no data.
+    preset : Schedule
+        The newest curve that was not drawn by hand.
     errors : dict of str to str
         What is wrong with what was typed last, by setting.
 
@@ -79,6 +82,7 @@ class Draft:
         self.errors: dict[str, str] = {}
         self._typed: dict[str, str] = {}
         self._values = flat(self.config)
+        self.preset = self.config.schedule
         self._given_edits = self.config.data.edits
         self._own_rate = settings.get("lr") is not None or isinstance(
             settings.get("schedule"), Schedule
@@ -94,9 +98,8 @@ class Draft:
         draft = cls(None, {})
         # Taken as it is: the run must be shown even where its images have moved since.
         draft.accepted = Accepted(source, lambda _: None, config.model.name)
-        draft._values = flat(config)
         draft._own_rate = True
-        draft.config = draft._configured(draft._values)
+        draft._settle(flat(config), config.schedule)
         return draft
 
     def set(self, name: str, raw: Any) -> str:
@@ -125,7 +128,22 @@ class Draft:
     def edit_images(self, edits: tuple[DataEdit, ...]) -> None:
         """Take what was changed about single images, on top of the edits that came as a keyword."""
         self._values["edits"] = merged(self._given_edits, edits)
-        self.config = self._configured(self._values)
+        self.config = self._configured(self._values, self.config.schedule)
+
+    def take_curve(self, schedule: Schedule, epochs: int) -> None:
+        """Take a curve as it is, and how long it lasts.
+
+        Raises
+        ------
+        ConfigError
+            If they make no sense.
+        """
+        own = self._own_rate or check(schedule).lr != self.config.schedule.lr
+        self._settle({**self._values, "epochs": epochs}, schedule)
+        self._own_rate = own
+        for name in (*CURVE, "epochs"):
+            self._typed.pop(name, None)
+            self.errors.pop(name, None)
 
     def refuse(self, name: str, sentence: str) -> None:
         """Say of a setting what only the worker's side could find out."""
@@ -161,45 +179,40 @@ class Draft:
         before, self.accepted = self.accepted, accepted
         self._given_edits = ()
         try:
-            self.config = self._configured(self._values)
+            self.config = self._configured(self._values, self.config.schedule)
         except NbFinetuneError:
             self.accepted = before
             raise
 
     def _take(self, name: str, value: Any) -> None:
-        values = {**self._values, name: value}
-        if name == "schedule":
-            values = {key: kept for key, kept in values.items() if key not in CURVE}
-            values |= {"schedule": value, "lr": self._values["lr"]}
-            if "one_cycle" not in (value, self._values["schedule"]):
-                values["warmup"] = self._values["warmup"]
+        curve = self.config.schedule
+        if name in CURVE:
+            curve = with_value(curve, self.preset, name, value)
         if name == "optimizer" and not self._own_rate:
-            values["lr"] = default_lr(str(value))
-        self.config = self._configured(values)
-        self._values = flat(self.config)
+            curve = with_value(curve, self.preset, "lr", default_lr(str(value)))
+        self._settle({**self._values, name: value}, curve)
         self._own_rate = self._own_rate or name == "lr"
 
-    def _configured(self, values: Mapping[str, Any]) -> FineTuneConfig:
-        curve = {name: values[name] for name in CURVE[1:] if name in values}
+    def _settle(self, values: Mapping[str, Any], curve: Schedule) -> None:
+        self.config = self._configured(values, curve)
+        self._values = flat(self.config)
+        if not isinstance(curve, Knots):
+            self.preset = curve
+
+    def _configured(self, values: Mapping[str, Any], curve: Schedule) -> FineTuneConfig:
         rest = {name: value for name, value in values.items() if name not in CURVE}
-        schedule = named(values["schedule"], **curve)
-        return configure(self._source(), {**rest, "schedule": schedule})
+        return configure(self._source(), {**rest, "schedule": curve})
 
 
 def flat(config: FineTuneConfig) -> dict[str, Any]:
-    """Every setting of a config under its keyword; the curve's values as far as a page shows them.
-
-    `Draft` reads a curve's other values (`warmup_start`, …) as the curve's defaults.
-    """
+    """Every setting of a config under its keyword, the curve's values among them."""
     values: dict[str, Any] = {"seed": config.seed}
     for section, record in SECTIONS.items():
         for field in fields(record):
             if field.name != "source":
                 key = section if field.name == SHORT.get(section) else field.name
                 values[key] = getattr(getattr(config, section), field.name)
-    curve = asdict(config.schedule)
-    values["schedule"] = type(config.schedule).__struct_config__.tag
-    return values | {name: value for name, value in curve.items() if name in CURVE}
+    return values | curve_values(config.schedule)
 
 
 def read(field: Field, raw: Any) -> Any:  # noqa: PLR0911 - one way out for each kind

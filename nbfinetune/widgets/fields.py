@@ -124,15 +124,19 @@ MODEL = Panel("model", "Model", "Model picker", (
           "The backbone’s learning rate as a multiple of the head’s", unit="×", rare=True),
 ))  # fmt: skip
 
+PRESETS = ("cosine", "constant", "linear", "one_cycle", "step", "multi_step", "exponential",
+           "polynomial", "plateau")  # fmt: skip
+"""Curves that are given by a few values, not drawn by hand."""
+
 SCHEDULE = Panel("schedule", "Learning rate", "Learning-rate schedule", (
     Field("schedule", "Curve", "choice", "How the learning rate moves over the run", live=True,
           options=(("cosine", "cosine"), ("constant", "constant"), ("linear", "linear"),
                    ("one_cycle", "one cycle"), ("step", "steps"), ("multi_step", "milestones"),
                    ("exponential", "exponential"), ("polynomial", "polynomial"),
-                   ("plateau", "on plateau"))),
+                   ("plateau", "on plateau"), ("knots", "drawn by hand"))),
     Field("lr", "Learning rate", "number", "The highest rate of the curve", live=True),
     Field("warmup", "Warm-up", "number", "Part of the run over which the rate climbs",
-          unit="of 1", live=True),
+          unit="of 1", live=True, curves=PRESETS),
     Field("final_factor", "Ends at", "number", "As a multiple of the learning rate", unit="×",
           live=True, curves=("cosine", "linear", "one_cycle", "exponential", "polynomial")),
     Field("every", "Every", "number", "Part of the run between two drops", unit="of 1",
@@ -150,7 +154,9 @@ SCHEDULE = Panel("schedule", "Learning rate", "Learning-rate schedule", (
 ))  # fmt: skip
 
 TRAINING = Panel("training", "Training", "Training settings", (
-    Field("epochs", "Epochs", "integer", "Passes over the training images"),
+    Field("epochs", "Epochs", "integer",
+          "Passes over the training images; for a live run, with the learning-rate curve",
+          live=True),
     Field("batch_size", "Batch size", "integer", "Images per optimizer step", unit="images"),
     Field("optimizer", "Optimizer", "choice",
           "FineTuneWidget(..., optimizer=) also takes any name of timm.optim",
@@ -200,7 +206,7 @@ PRUNING = Panel("pruning", "Pruning", "Pruning", (
 CURVE = tuple(field.name for field in SCHEDULE.fields)
 """Settings that make up the learning-rate curve; a live run takes them together."""
 
-OPTIMIZER_LIVE = tuple(field.name for field in TRAINING.fields if field.live)
+OPTIMIZER_LIVE = tuple(f.name for f in TRAINING.fields if f.live and f.name != "epochs")
 """Settings of the optimizer that a live run takes one by one."""
 
 
