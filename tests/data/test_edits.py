@@ -60,6 +60,8 @@ def test_neither_edits_nor_bad_files_change_where_the_others_are(config, photos,
 
 def test_the_preview_is_what_the_run_gets(photos, tmp_path):
     edits = (Exclude(item="cats/000.jpg"), MoveTo(item="dogs/000.jpg", part="val"))
+    before = preview_index(DataConfig(source=photos), 0, tmp_path)
+    assert apply_edits(before, edits).split[0] == LEFT_OUT != before.split[0]
     config = DataConfig(source=photos, edits=edits)
     preview = preview_index(config, 0, tmp_path)
     index = build(photos, tmp_path / "run", *edits)

@@ -97,6 +97,16 @@ def test_groups_of_a_column_stay_on_one_side(frame, tmp_path):
     assert set(index.labels[index.val]) == {0, 1}
 
 
+def test_groups_validate_in_one_fold_each(frame, tmp_path):
+    frame["patient"] = [f"p{i // 2}" for i in range(12)]
+    folds = [
+        index_of(frame, tmp_path / str(k), {"folds": 3, "fold": k}, groups="patient").split
+        for k in range(3)
+    ]
+    assert (np.sum([fold == VAL for fold in folds], axis=0) == 1).all()
+    assert all((fold[::2] == fold[1::2]).all() for fold in folds)
+
+
 def test_a_column_of_any_name_may_be_the_label(frame, tmp_path):
     frame["breed"] = ["tabby", "manx"] * 6
     assert index_of(frame, tmp_path / "run", labels="breed").classes == ("manx", "tabby")
