@@ -91,19 +91,28 @@ def place(config: FineTuneConfig, rank: int = 0) -> Placement:
     return Placement(device, _precision(config.training.precision, device), channels_last)
 
 
+def wanted_device(wanted: str) -> torch.device:
+    """What `runner.device` names, be it here or not: "auto" is the accelerator if there is one.
+
+    Raises
+    ------
+    ConfigError
+        If torch knows no such device.
+    """
+    if wanted == "auto":
+        return _accelerator() or torch.device("cpu")
+    try:
+        return torch.device(wanted)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"runner.device is {wanted!r}, which torch does not know; "
+            "use 'auto', 'cpu', 'cuda', 'cuda:1', 'mps' or 'xpu'"
+        ) from error
+
+
 def _device(config: FineTuneConfig, rank: int) -> torch.device:
     wanted = config.runner.device
-    accelerator = torch.accelerator.current_accelerator() if _has_accelerator() else None
-    if wanted == "auto":
-        device = accelerator or torch.device("cpu")
-    else:
-        try:
-            device = torch.device(wanted)
-        except RuntimeError as error:
-            raise ConfigError(
-                f"runner.device is {wanted!r}, which torch does not know; "
-                "use 'auto', 'cpu', 'cuda', 'cuda:1', 'mps' or 'xpu'"
-            ) from error
+    device, accelerator = wanted_device(wanted), _accelerator()
     if device.type == "cpu":
         return device
     if accelerator is None or device.type != accelerator.type:
@@ -120,8 +129,8 @@ def _device(config: FineTuneConfig, rank: int) -> torch.device:
     return torch.device(device.type, index)
 
 
-def _has_accelerator() -> bool:
-    return torch.accelerator.is_available()
+def _accelerator() -> torch.device | None:
+    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
 
 
 def _precision(wanted: str, device: torch.device) -> str:

@@ -10,7 +10,14 @@ from pathlib import Path
 from types import FrameType
 
 from nbfinetune.errors import NbFinetuneError
-from nbfinetune.records import FileSkipped, PhaseStarted, RunFailed, RunRestored, StepDone
+from nbfinetune.records import (
+    FileSkipped,
+    LearningRateFound,
+    PhaseStarted,
+    RunFailed,
+    RunRestored,
+    StepDone,
+)
 from nbfinetune.runner.recorder import SilentRecorder, StoreCommands, StoreRecorder
 from nbfinetune.store import RunStore
 
@@ -65,6 +72,7 @@ def _train(store: RunStore, folder: Path, recorder: StoreRecorder, commands: Sto
         store.rewind(step)
         recorder.emit(RunRestored(step=step))
     world = join(_device_type(store))
+    told = store.events(steps=False)
     try:
         train(
             store.config,
@@ -73,7 +81,8 @@ def _train(store: RunStore, folder: Path, recorder: StoreRecorder, commands: Sto
             commands,
             state=state,
             edits=store.edits(),
-            skipped=[e.path for e in store.events(steps=False) if isinstance(e, FileSkipped)],
+            skipped=[e.path for e in told if isinstance(e, FileSkipped)],
+            lr_found=next((e.taken for e in told if isinstance(e, LearningRateFound)), None),
             world=world,
         )
     finally:
@@ -97,13 +106,9 @@ def _follow(store: RunStore, folder: Path) -> int:
 
 
 def _device_type(store: RunStore) -> str:
-    import torch
+    from nbfinetune.engine.device import wanted_device
 
-    wanted = store.config.runner.device
-    if wanted != "auto":
-        return wanted.split(":")[0]
-    here = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return here.type if here else "cpu"
+    return wanted_device(store.config.runner.device).type
 
 
 def _failure(error: Exception, store: RunStore) -> RunFailed:
