@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 
-from lab_server import SETTINGS, serving, write_settings
+from lab_server import SETTINGS, JupyterServer, serving, write_settings
 from notebook_page import NotebookPage
 from playwright.sync_api import Browser, sync_playwright
 
@@ -21,6 +21,7 @@ CELL = (
     "image_size=32, epochs=40)\n"
     "w"
 )
+PREVIEW = "import nbfinetune as nf\nnf.DatasetPreview('digits')"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 WIDTHS = (700, 1200, 1600)
 LONG_MS = 300_000
@@ -54,6 +55,25 @@ def take(browser: Browser, notebook_folder: Path, target: Path) -> None:
             notebook.button("Stop").click()
             notebook.close()
             page.close()
+            take_preview(browser, server, target / f"preview-{short}.png")
+
+
+def take_preview(browser: Browser, server: JupyterServer, target: Path) -> None:
+    """The images of a data set, checked."""
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    notebook = NotebookPage(page, server, target.stem)
+    notebook.open()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+b")
+    notebook.run(PREVIEW)
+    preview = page.get_by_role("region", name="Dataset preview")
+    preview.get_by_role("option").first.wait_for(timeout=LONG_MS)
+    preview.get_by_text("class_weights").first.or_(
+        preview.get_by_text(re.compile("[Nn]o findings|finding|twice|alike"))
+    ).first.wait_for(timeout=LONG_MS)
+    page.screenshot(path=target)
+    notebook.close()
+    page.close()
 
 
 def main() -> None:
