@@ -79,18 +79,20 @@ def load_index(path: Path) -> ImageIndex:
             np.array(record["labels"], dtype=np.int64),
             np.array(record["split"], dtype=np.uint8),
             tuple(record["items"]),
-            record["root"],
+            record["root"] and str(path.parent / record["root"]),
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"the index of the run, {path}, can't be read ({error!r})") from error
 
 
 def save_index(index: ImageIndex, path: Path) -> None:
-    """Write `index.json` whole or not at all."""
+    """Write `index.json` whole or not at all; images in its own folder may move along with it."""
+    root = Path(index.root)
+    beside = root.is_relative_to(path.parent)
     record = {
         "format": 1,
         "classes": index.classes,
-        "root": index.root,
+        "root": str(root.relative_to(path.parent)) if beside else index.root,
         "items": index.items,
         "labels": index.labels.tolist(),
         "split": index.split.tolist(),

@@ -15,7 +15,7 @@ from nbfinetune.data.decode import UnreadableImage, decode, open_header
 from nbfinetune.data.decoded_cache import DecodedCache, OnUnused, open_cache
 from nbfinetune.data.index import ImageIndex
 from nbfinetune.data.listing import ArrayData
-from nbfinetune.data.source_reading import read_arrays
+from nbfinetune.data.source_reading import make_ready, read_arrays
 from nbfinetune.data.stored_image import stored_image, stored_size
 from nbfinetune.errors import DataError
 from nbfinetune.records import Folder, FolderPair, Source
@@ -119,6 +119,7 @@ def open_images(source: Source, index: ImageIndex, run_folder: Path) -> ImageSet
     DataError
         If the arrays behind the index are gone or have changed in number.
     """
+    make_ready(source, index.root)
     if isinstance(source, (Folder, FolderPair)) or index.items:
         return ImageSet(index)
     arrays = read_arrays(source, run_folder)

@@ -12,7 +12,7 @@ from nbfinetune.data.headers import check_files
 from nbfinetune.data.image_index import ImageIndex, load_index, printable, save_index
 from nbfinetune.data.listing import ArrayData, FileList
 from nbfinetune.data.machine import default_threads
-from nbfinetune.data.source_reading import make_ready, read_source
+from nbfinetune.data.source_reading import read_source
 from nbfinetune.data.splits import (
     LEFT_OUT,
     TRAIN,
@@ -70,9 +70,7 @@ def build_index(config: DataConfig, seed: int, run_folder: Path, on_skip: OnSkip
     """
     saved = run_folder / FILE_NAME
     if saved.exists():
-        index = load_index(saved)
-        make_ready(config.source, index.root)
-        return index
+        return load_index(saved)
     index = apply_edits(_split_index(config, seed, run_folder), config.edits, on_skip)
     if index.items:
         index = _without_bad(index, on_skip)

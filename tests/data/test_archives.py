@@ -94,7 +94,7 @@ def test_a_run_goes_on_when_the_cache_was_emptied(photos, tmp_path):
     index = build_index(config, 0, tmp_path, never)
     Path(index.root).rename(tmp_path / "gone")
     again = build_index(config, 0, tmp_path, never)
-    assert Path(again.path(0)).is_file()
+    assert open_images(source, again, tmp_path).image(0).size == (40, 30)
 
 
 def test_labels_may_be_read_off_the_paths_inside(photos, tmp_path):

@@ -11,7 +11,7 @@ from PIL import Image
 from nbfinetune.data import accept
 from nbfinetune.data.identity import data_key
 from nbfinetune.data.images import open_images
-from nbfinetune.data.index import preview_index
+from nbfinetune.data.index import build_index, load_index, preview_index
 from nbfinetune.errors import ConfigError, DataError
 from nbfinetune.records import Arrays, DataConfig, Files
 
@@ -161,6 +161,16 @@ def test_copies_leave_with_the_run_and_their_scratch_goes(tmp_path):
     assert len(list((tmp_path / "2" / "data" / "images").iterdir())) == 4
     assert data_key(accept(dataset)) == key
     assert data_key(accept(Items([(RED, "a"), (RED // 3, "b")] * 2))) != key
+
+
+def test_copies_move_with_the_folder_of_their_run(tmp_path):
+    accepted = accept(Items([(RED, "a"), (RED // 2, "b")] * 2))
+    accepted.place(tmp_path / "run")
+    build_index(DataConfig(source=accepted.source), 0, tmp_path / "run", print)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    index = load_index(tmp_path / "moved" / "index.json")
+    images = open_images(accepted.source, index, tmp_path / "moved")
+    assert (np.asarray(images.image(0)) == RED).all()
 
 
 @pytest.mark.parametrize(
