@@ -114,9 +114,10 @@ def test_each_group_validates_in_one_fold(images, folds, seed):
     try:
         parts = [split_grouped_folds(labels, groups, folds, k, seed) == VAL for k in range(folds)]
     except DataError:
-        assert len(set(groups)) < 2 * folds or np.bincount(labels).max() < folds
+        assert len(set(groups)) < folds or np.bincount(labels).max() < folds
         return
     assert (np.sum(parts, axis=0) == 1).all()
+    assert all(part.any() for part in parts)
     for group in set(groups):
         members = [i for i, name in enumerate(groups) if name == group]
         assert len({tuple(part[i] for part in parts) for i in members}) == 1
