@@ -13,7 +13,7 @@ import pytest
 
 from nbfinetune.data import accept, named_datasets
 from nbfinetune.errors import ConfigError, DataError, NbFinetuneError
-from nbfinetune.records import Arrays, Folder, FolderPair, Idx, Named
+from nbfinetune.records import Archive, Arrays, Files, Folder, FolderPair, Idx, Named
 
 IMAGES = np.zeros((4, 5, 6), np.uint8)
 LABELS = [0, 0, 1, 1]
@@ -70,8 +70,16 @@ def test_records_are_checked_like_what_they_stand_for(write_photos, tmp_path):
         Named(name="mnist"),
         Idx(path=str(folder)),
         Arrays(path="data", classes=("a", "b")),
+        Files(path="data"),
+        Archive(path=shutil.make_archive(str(tmp_path / "a"), "zip", folder)),
     ):
         assert accept(source).source == source
+    with pytest.raises(DataError, match=r"files\.json can't be read"):
+        accept(Files(path=str(tmp_path)))
+    with pytest.raises(DataError, match=r"gone\.zip"):
+        accept(Archive(path=str(tmp_path / "gone.zip")))
+    with pytest.raises(ConfigError, match="groups='x' does not go with a record of Named"):
+        accept(Named(name="mnist"), groups="x")
     with pytest.raises(DataError, match="no folder"):
         accept(Folder(path=str(tmp_path / "gone")))
     with pytest.raises(DataError, match="closest: mnist"):
