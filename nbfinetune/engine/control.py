@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nbfinetune.engine import edits
+from nbfinetune.engine import edits, lr_finder
 from nbfinetune.engine.ports import Commands, Recorder
 from nbfinetune.errors import NbFinetuneError, TrainingError
 from nbfinetune.records import (
@@ -14,12 +14,14 @@ from nbfinetune.records import (
     Command,
     CommandApplied,
     CommandDenied,
+    FindLearningRate,
     Pause,
     Resume,
     RunPaused,
     RunResumed,
     SaveCheckpoint,
     Stop,
+    StopFinding,
     replaces,
 )
 
@@ -41,6 +43,13 @@ class Control:
         By step: edits of an earlier life of the run that its checkpoint does not have yet. Each is
         in force again from the step at which it was applied, unless someone now asks for
         something else.
+
+    Attributes
+    ----------
+    stopping : bool
+        The run is to end.
+    finding : bool
+        Rates are being tried on a copy of the run, which holds meanwhile.
     """
 
     def __init__(
@@ -51,6 +60,7 @@ class Control:
         self._edits = list(edits)
         self._paused = False
         self.stopping = False
+        self.finding = False
 
     def attend(self, training: Training) -> None:
         """Answer every waiting command; returns when the run may go on or is to stop."""
@@ -60,6 +70,11 @@ class Control:
             time.sleep(HOLD_S)
             training.clock.skip()
             self._answer(training)
+
+    def goes_on_finding(self, training: Training) -> bool:
+        """Answer commands between two rates; whether the next is to be tried."""
+        self._answer(training)
+        return self.finding and not self.stopping
 
     def _replay(self, training: Training) -> None:
         while self._edits and self._edits[0].step <= training.progress.step:
@@ -91,6 +106,10 @@ class Control:
             case SaveCheckpoint():
                 training.save(wait=True)
                 self._recorder.emit(applied)
+            case FindLearningRate():
+                self._find(applied, training)
+            case StopFinding():
+                self._stop_finding(applied)
             case _:
                 edits.apply(training, number, command)
                 self._recorder.emit(applied)
@@ -104,6 +123,18 @@ class Control:
         self._recorder.emit(applied)
         self._recorder.emit(RunPaused(step=applied.step))
         training.save()
+
+    def _find(self, applied: CommandApplied, training: Training) -> None:
+        if self.finding:
+            raise TrainingError("rates are being tried already; wait for what is found")
+        self._recorder.emit(applied)
+        lr_finder.look(training)
+
+    def _stop_finding(self, applied: CommandApplied) -> None:
+        if not self.finding:
+            raise TrainingError("no rates are being tried; there is no search to stop")
+        self.finding = False
+        self._recorder.emit(applied)
 
     def _go_on(self, applied: CommandApplied) -> None:
         if not self._paused:

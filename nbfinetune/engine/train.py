@@ -17,8 +17,10 @@ from nbfinetune.engine.world import World
 from nbfinetune.records import (
     AppliedEdit,
     CacheUnused,
+    Event,
     FileSkipped,
     FineTuneConfig,
+    LearningRateFound,
     RunStarted,
     as_applied,
     in_force,
@@ -35,7 +37,7 @@ def train(
     *,
     state: Checkpoint | None = None,
     edits: Sequence[AppliedEdit] = (),
-    skipped: Sequence[str] = (),
+    told: Sequence[Event] = (),
     world: World | None = None,
 ) -> None:
     """Train a run to its end.
@@ -53,8 +55,9 @@ def train(
         Go on from here.
     edits : sequence of AppliedEdit
         The run's edit log; what `state` lacks of it comes again at its step.
-    skipped : sequence of str
-        Paths that the run's log names as skipped already.
+    told : sequence of Event
+        The run's log: files that it names as skipped are not told of again, and a learning rate
+        that was found (``lr="auto"``) is not looked for again.
     world : World, optional
         The processes that train together; default this one alone.
 
@@ -64,7 +67,7 @@ def train(
         With a sentence; what was saved before stays.
     """
     world = world or World()
-    known = set(skipped)
+    known = {event.path for event in told if isinstance(event, FileSkipped)}
 
     def on_skip(path: str, reason: str) -> None:
         if path not in known:
@@ -89,7 +92,8 @@ def train(
         done = state.facts["progress"]["edits"] if state else ()
         log = in_force([*as_applied(config.planned), *edits])
         missing = [entry for entry in log if entry.command_id not in done]
-        training = Training(parts, folder, recorder, Control(commands, recorder, missing))
+        control = Control(commands, recorder, missing)
+        training = Training(parts, folder, recorder, control, world.share(_lr_found(told)))
         if state is not None:
             snapshot.restore(training, state)
         recorder.emit(_started(training, parts))
@@ -100,6 +104,11 @@ def last_checkpoint(folder: Path) -> Checkpoint | None:
     """The state that a run was saved in; None before its first checkpoint."""
     path = folder / "checkpoints" / "last.safetensors"
     return checkpoint.read(path) if path.exists() else None
+
+
+def _lr_found(told: Sequence[Event]) -> float | None:
+    taken = (event.taken for event in told if isinstance(event, LearningRateFound))
+    return next((lr for lr in taken if lr is not None), None)
 
 
 def _started(training: Training, parts: Parts) -> RunStarted:

@@ -11,7 +11,7 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from nbfinetune.data.loader import Batch
-from nbfinetune.engine import edits, snapshot
+from nbfinetune.engine import edits, lr_finder, snapshot
 from nbfinetune.engine.assemble import Parts
 from nbfinetune.engine.clock import Clock
 from nbfinetune.engine.control import Control
@@ -35,6 +35,7 @@ from nbfinetune.records import (
     StepDone,
 )
 from nbfinetune.schedules import lr_at, momentum_at
+from nbfinetune.schedules.lr_suggestions import with_peak
 
 Ending = RunFinished | RunStopped
 
@@ -52,24 +53,34 @@ class Training:
         Takes every event.
     control : Control
         Attends to commands between steps.
+    lr_found : float, optional
+        Highest rate of the curve, where an earlier worker has looked for it.
     """
 
-    def __init__(self, parts: Parts, folder: Path, recorder: Recorder, control: Control) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        folder: Path,
+        recorder: Recorder,
+        control: Control,
+        lr_found: float | None = None,
+    ) -> None:
         self.parts = parts
         self.config = parts.config
         self.world = parts.world
         self.model = parts.model
         self.recorder = recorder
         self.control = control
+        self.lr_found = lr_found
         self.progress = Progress.start(parts.config)
         self.restored_at = -1
         self.clock = Clock()
         self.tape = LossTape(parts.placement)
+        start = (
+            self.config.schedule if lr_found is None else with_peak(self.config.schedule, lr_found)
+        )
         self.optimizer = make_optimizer(
-            self.config.optimizer,
-            edits.groups(self),
-            parts.placement.device,
-            lr=self.config.schedule.lr,
+            self.config.optimizer, edits.groups(self), parts.placement.device, lr=start.lr
         )
         self.stepper = Stepper(
             parts,
@@ -101,11 +112,14 @@ class Training:
             self.keeper.close()
 
     def _run(self) -> Ending:
+        ended = lr_finder.before_first_step(self)
+        if ended is not None:
+            return ended
         self.clock.skip()
         while self.progress.epoch < self.progress.epochs:
-            ended = self._train_epoch()
-            if ended:
-                return self._end_early(ended)
+            cut_off = self._train_epoch()
+            if cut_off:
+                return self._end_early(cut_off)
             self._end_epoch()
             patience = self.config.training.early_stopping
             if patience and self.progress.stale_epochs() >= patience:
@@ -143,7 +157,7 @@ class Training:
             train_mode(self.model)
             self.stale_mode = False
         lr = self._follow_schedule()
-        loss = self.stepper.step(*self._inputs(batch))
+        loss = self.stepper.step(*self.inputs(batch, progress.step))
         progress.step += 1
         if self.ema is not None:
             self.ema.update(self.model, step=progress.step)
@@ -176,12 +190,13 @@ class Training:
         after = self.config.model.freeze_epochs
         return bool(after) and self.progress.epoch >= after and not self.progress.thawed
 
-    def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def inputs(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
+        """Images and targets of a batch on the device, mixed where the run asks for it."""
         images, labels = self.parts.normalised(batch.images), self.parts.labels(batch.labels)
         augment = self.config.augment
         if not (augment.mixup or augment.cutmix):
             return images, labels
-        rng = np.random.default_rng([self.config.seed, self.progress.step, self.world.rank])
+        rng = np.random.default_rng([self.config.seed, step, self.world.rank])
         return mix(images, labels, len(self.parts.classes), augment, rng)
 
     @property

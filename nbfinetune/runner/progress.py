@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbfinetune.errors import RunTimeout
-from nbfinetune.records import LIVE, EpochDone, PhaseStarted, RunStarted, StepDone
+from nbfinetune.records import LIVE, EpochDone, RunStarted, StepDone
 from nbfinetune.runner.endings import raise_bad_ending
 from nbfinetune.store import RunStore
 
@@ -69,9 +69,9 @@ def watch(store: RunStore, *, progress: bool = True, timeout_s: float | None = N
 def glance(store: RunStore) -> Glance:
     """Where the run stands now; costs the same however long it is."""
     status = store.status()
-    started, phase = store.last(RunStarted), store.last(PhaseStarted)
-    if started is None or (phase is not None and phase.seq > started.seq):
-        return Glance(phase.phase if phase is not None else status)
+    started, phase = store.last(RunStarted), store.phase()
+    if started is None or phase:
+        return Glance(phase or status)
     step, epoch = store.last(StepDone), store.last(EpochDone)
     done = step.step if step is not None else 0
     epochs = store.epochs_planned()

@@ -10,14 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from nbfinetune.errors import NbFinetuneError
-from nbfinetune.records import (
-    FileSkipped,
-    LearningRateFound,
-    PhaseStarted,
-    RunFailed,
-    RunRestored,
-    StepDone,
-)
+from nbfinetune.records import PhaseStarted, RunFailed, RunRestored, StepDone
 from nbfinetune.runner.recorder import SilentRecorder, StoreCommands, StoreRecorder
 from nbfinetune.store import RunStore
 
@@ -72,7 +65,6 @@ def _train(store: RunStore, folder: Path, recorder: StoreRecorder, commands: Sto
         store.rewind(step)
         recorder.emit(RunRestored(step=step))
     world = join(_device_type(store))
-    told = store.events(steps=False)
     try:
         train(
             store.config,
@@ -81,8 +73,7 @@ def _train(store: RunStore, folder: Path, recorder: StoreRecorder, commands: Sto
             commands,
             state=state,
             edits=store.edits(),
-            skipped=[e.path for e in told if isinstance(e, FileSkipped)],
-            lr_found=next((e.taken for e in told if isinstance(e, LearningRateFound)), None),
+            told=store.events(steps=False),
             world=world,
         )
     finally:

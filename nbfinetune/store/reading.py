@@ -25,6 +25,8 @@ from nbfinetune.records import (
     Event,
     EventRecord,
     FineTuneConfig,
+    LearningRateFound,
+    PhaseStarted,
     RunStarted,
     ScheduleChanged,
     Status,
@@ -184,6 +186,14 @@ class RunReader:
                 "SELECT body FROM events WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind_of(kind),)
             ).fetchone()
             return None if row is None else from_log(row[0])
+
+    def phase(self) -> str:
+        """What the worker is busy with instead of training; empty where it trains or is over."""
+        phase = self.last(PhaseStarted)
+        if phase is None:
+            return ""
+        after = (self.last(kind) for kind in (RunStarted, LearningRateFound, StepDone))
+        return "" if any(event and event.seq > phase.seq for event in after) else phase.phase
 
     def epochs_planned(self) -> int:
         """Length of the run in epochs, as the newest change has left it."""

@@ -10,7 +10,6 @@ from msgspec import Struct
 from nbfinetune.records import (
     LIVE,
     EpochDone,
-    PhaseStarted,
     RunFailed,
     RunFinished,
     RunRestored,
@@ -73,7 +72,7 @@ _ENDINGS = {"early_stopping": "stopped early", "time_budget": "time budget used 
 def bearings(store: RunStore) -> Bearings:
     """Where the run of a store stands now."""
     status = store.status()
-    started, phase = store.last(RunStarted), store.last(PhaseStarted)
+    started, phase = store.last(RunStarted), store.phase()
     failed = store.last(RunFailed) if status == "failed" else None
     told: dict[str, Any] = {
         "status": status,
@@ -83,13 +82,13 @@ def bearings(store: RunStore) -> Bearings:
         "details": failed.details if failed else "",
     }
     if started is None:
-        waiting = phase.phase if phase else "waiting for the worker"
+        waiting = phase or "waiting for the worker"
         return Bearings(**told, phase=waiting if status in LIVE else "")
     finished = store.last(RunFinished) if status == "finished" else None
     return Bearings(
         **told,
         **_progress(store, started, status),
-        phase=phase.phase if phase and phase.seq > started.seq and status in LIVE else "",
+        phase=phase if status in LIVE else "",
         device=f"{started.device_name} · {started.precision}",
         ending=_ENDINGS.get(finished.reason, "") if finished else "",
     )
