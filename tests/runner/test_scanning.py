@@ -199,6 +199,17 @@ scan.wait({DEADLINE_S})
     assert (kept.rows["state"] == State.FINE).sum() >= 12
 
 
+def test_it_leaves_in_the_middle_of_anything_when_nobody_listens() -> None:
+    script = (
+        "import threading; from nbfinetune.runner.scan_process import Listener\n"
+        "listener = Listener()\nthreading.Event().wait()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], stdin=subprocess.DEVNULL, timeout=DEADLINE_S, check=False
+    )
+    assert done.returncode == 0
+
+
 def test_the_scan_never_imports_torch() -> None:
     script = (
         "import sys, imagehash, nbfinetune.runner.scan_process, nbfinetune.runner.scanning\n"
