@@ -13,6 +13,10 @@
 ``edits``                 what a person changed about single images
 ``identity``              a key that tells one data set from another
 ``headers``               a look at every file before training
+``scan``, ``scan_facts``  a look at every pixel of them, in the background, and its result
+``duplicates``            what is the same, byte for byte or to the eye
+``findings``              what a person should know (``finding``: of ``image_findings``,
+                          ``twin_findings`` and ``class_findings``)
 ``decode``                one file to an upright RGB image, or one sentence why not
 ``augment``, ``pixels``   what is drawn for an image, and what that does to it
 ``randomness``            orders and draws as functions of the seed
