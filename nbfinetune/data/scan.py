@@ -22,10 +22,12 @@ DIGEST_BYTES = 16
 
 _ENOUGH_PX = 64  # what the fingerprint is taken from; a JPEG is decoded no finer
 _ONE_COLOUR = 2.0  # standard deviation of the grey values, of 255; lens caps and JPEG noise have 1
+# Beyond these, one at a time: memory would not hold such an image for each thread.
 _LARGE_BYTES = 32 * 2**20
+_LARGE_PIXELS = 20_000_000
 _ORIENTATION = 0x0112
 
-_one_large_file = threading.Lock()
+_one_large_file, _one_large_image = threading.Lock(), threading.Lock()
 
 
 class State(IntEnum):
@@ -128,20 +130,26 @@ def _of_file(path: str, known: os.stat_result) -> ImageFacts:
     data = Path(path).read_bytes()
     facts = facts._replace(digest=_digest(data))
     try:
-        with open_header(path, data) as image:
-            width, height = image.size
-            facts = facts._replace(traits=_traits(image), width=width, height=height)
-            # libjpeg unpacks every coefficient of a draft too, so a file that ends early is found.
-            image.draft(None, (_ENOUGH_PX, _ENOUGH_PX))
+        return _decoded(path, data, facts)
+    except UnreadableImage as error:
+        return facts._replace(state=_state_of(data, error.reason), reason=error.reason)
+
+
+def _decoded(path: str, data: bytes, facts: ImageFacts) -> ImageFacts:
+    with open_header(path, data) as image:
+        width, height = image.size
+        # libjpeg unpacks every coefficient of a draft too, so a file that ends early is found.
+        image.draft(None, (_ENOUGH_PX, _ENOUGH_PX))
+        traits, pixels = _traits(image), image.width * image.height
+        with _one_large_image if pixels > _LARGE_PIXELS else nullcontext():
             upright = decode(image)
             if (width - height) * (upright.width - upright.height) < 0:
-                facts = facts._replace(width=height, height=width)
+                width, height = height, width
+            facts = facts._replace(traits=traits, width=width, height=height)
             if image.format == "PNG" and not _intact(path, data):
                 reason = "its checksums are wrong, so the pixels are not what was saved"
                 return facts._replace(state=State.DAMAGED, reason=reason)
             return _with_looks(facts, upright)
-    except UnreadableImage as error:
-        return facts._replace(state=_state_of(data, error.reason), reason=error.reason)
 
 
 def _intact(path: str, data: bytes) -> bool:
