@@ -112,6 +112,18 @@ def test_a_subset_and_a_pair_of_arrays_keep_their_order_and_parts(tmp_path):
     assert index.split.tolist() == [0, 0, 1, 1]
 
 
+def test_a_test_part_is_left_out_beside_a_val_part(tmp_path):
+    pixels = np.arange(12, dtype=np.uint8).repeat(4).reshape(12, 2, 2)
+    parts = {name: Digits(pixels[at : at + 4], [0, 1] * 2) for name, at in
+             (("test", 0), ("val", 4), ("train", 8))}  # fmt: skip
+    _, index, images = opened(parts, tmp_path / "a")
+    assert images.pixels[:, 0, 0].tolist() == [8, 9, 10, 11, 4, 5, 6, 7]
+    assert index.val.tolist() == [4, 5, 6, 7]
+    del parts["val"]
+    _, index, images = opened(parts, tmp_path / "b")
+    assert images.pixels[index.val, 0, 0].tolist() == [0, 1, 2, 3]
+
+
 def test_a_changed_target_is_the_label(photos, tmp_path):
     names = {"target_transform": lambda label: "xy"[label]}
     dataset = torchvision.datasets.ImageFolder(photos, **names)
