@@ -201,7 +201,7 @@ def test_it_comes_back_after_a_reload_and_shows_the_same_in_two_views(preview: P
     preview.region.get_by_role("searchbox", name="Search").fill("dogs/00")
     preview.says("^photos · 10 of 400 images")
     # Keys in the preview are its own: Ctrl+S is the notebook's once that has the focus.
-    preview.page.locator(".jp-InputPrompt").first.click()
+    preview.page.locator(".cm-content").first.click()
     preview.notebook.reload()
     preview.says("^photos · 10 of 400 images")
     expect(preview.region.get_by_role("searchbox", name="Search")).to_have_value("dogs/00")
@@ -209,7 +209,9 @@ def test_it_comes_back_after_a_reload_and_shows_the_same_in_two_views(preview: P
     preview.notebook.run("p")
     expect(preview.region).to_have_count(2)
     second = preview.region.nth(1)
-    second.get_by_role("option").first.click(modifiers=["Control"])
+    second.get_by_role("listbox", name="Images").get_by_role("option").first.click(
+        modifiers=["Control"]
+    )
     expect(preview.region.first).to_contain_text("1 selected")
     expect(second).to_contain_text("1 selected")
 
