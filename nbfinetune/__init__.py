@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nbfinetune.records import FineTuneConfig
     from nbfinetune.runner.cross_validation import cross_validate
     from nbfinetune.runner.fine_tune import fine_tune
+    from nbfinetune.runner.lr_finding import find_lr
     from nbfinetune.runner.run import Run, runs
     from nbfinetune.widgets.dataset_preview import DatasetPreview
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
@@ -32,6 +33,7 @@ _HOME = {
     "Run": "nbfinetune.runner.run",
     "cross_validate": "nbfinetune.runner.cross_validation",
     "errors": "",
+    "find_lr": "nbfinetune.runner.lr_finding",
     "fine_tune": "nbfinetune.runner.fine_tune",
     "records": "",
     "runs": "nbfinetune.runner.run",
@@ -48,6 +50,7 @@ __all__ = [
     "__version__",
     "cross_validate",
     "errors",
+    "find_lr",
     "fine_tune",
     "records",
     "runs",

@@ -43,6 +43,9 @@ WHOLE_CALL = ("labels", "groups", "root", "replay")
 OF_THE_CURVE = ("lr", "warmup")
 """Keywords that belong to the learning-rate curve."""
 
+AUTO = "auto"
+"""What `lr` may be instead of a number: the worker finds one before the first step."""
+
 
 def _leaves() -> Iterator[tuple[str, str, msgspec.structs.FieldInfo]]:
     for section, record in SECTIONS.items():
@@ -75,6 +78,7 @@ def configure(source: Source, settings: Mapping[str, Any]) -> FineTuneConfig:
 
     flat = dict(settings)
     sections: dict[str, Any] = {}
+    search = _search(flat)
     schedule = _schedule(flat)
     seed, planned = flat.pop("seed", 0), tuple(flat.pop("planned", ()))
     if "edits" in flat:
@@ -85,7 +89,9 @@ def configure(source: Source, settings: Mapping[str, Any]) -> FineTuneConfig:
         sections[section] = replace(start, **changes)
     if flat:
         raise ConfigError(_unknown(next(iter(flat))))
-    config = FineTuneConfig(**sections, schedule=schedule, planned=planned, seed=_plain(seed))
+    config = FineTuneConfig(
+        **sections, schedule=schedule, lr_search=search, planned=planned, seed=_plain(seed)
+    )
     config = checked(_plain_numbers(config))
     check(config.schedule)
     _refuse_contradictions(config)
@@ -112,6 +118,19 @@ def _section(
         + (f"a {SHORT[section]} as text, " if section in SHORT else "")
         + f"a {record.__name__} or a dict of its fields"
     )
+
+
+def _search(flat: dict[str, Any]) -> Any:
+    """Whether the rate is to be found; then no `lr` is left in `flat`."""
+    lr = flat.get("lr")
+    if not isinstance(lr, str):
+        return flat.pop("lr_search", "off")
+    if lr != AUTO:
+        near = difflib.get_close_matches(lr.lower(), [AUTO], n=1, cutoff=0.5)
+        hint = f"closest: {near[0]!r}, which has the worker find one" if near else f"or {AUTO!r}"
+        raise ConfigError(f"lr is {lr!r}; give a number such as 1e-3; {hint}")
+    del flat["lr"]
+    return flat.pop("lr_search", "first")
 
 
 def _schedule(flat: dict[str, Any]) -> Any:
