@@ -1,0 +1,82 @@
+// The chosen knot in numbers, and the way to the next one.
+
+import { el, newId, setAttribute, setText, show } from "../lib/dom";
+import { digits, rateText } from "./axes";
+import { type Knot, type Piece, PIECES } from "./curve";
+import { isFree } from "./edits";
+import type { Picture } from "./protocol";
+
+const HINT = "Drag a knot, or the curve between two. A double click adds a knot.";
+
+export interface KnotChange {
+  epoch?: number;
+  rate?: number;
+  piece?: Piece;
+}
+
+export class KnotBar {
+  readonly element = el("div", { class: "nbft-knot-bar" });
+  private readonly hint = el("p", { class: "nbft-hint" }, HINT);
+  private readonly numbers = el("div", { class: "nbft-knot-numbers" });
+  private readonly name = el("span", { class: "nbft-knot-name" });
+  private readonly epoch = input("decimal");
+  private readonly rate = input("decimal");
+  private readonly piece = el("select", { class: "nbft-input" }, ...PIECES.map(([value, label]) => el("option", { value }, label)));
+  private readonly remove = el("button", { class: "nbft-tool", type: "button", "aria-label": "Delete knot", title: "Delete knot (Delete)" }, "×");
+
+  constructor(change: (change: KnotChange) => void, remove: () => void, say: (error: string) => void) {
+    const number = (control: HTMLInputElement, name: "epoch" | "rate") =>
+      control.addEventListener("change", () => {
+        const value = control.value.trim() === "" ? Number.NaN : Number(control.value);
+        if (Number.isFinite(value)) change({ [name]: value });
+        else say(`${JSON.stringify(control.value)} is not a number; write it like 0.001 or 1e-3`);
+      });
+    number(this.epoch, "epoch");
+    number(this.rate, "rate");
+    this.piece.addEventListener("change", () => change({ piece: this.piece.value as Piece }));
+    this.remove.addEventListener("click", remove);
+    this.numbers.append(
+      labelled("Knot epoch", this.epoch, this.name), labelled("Knot rate", this.rate, "rate"),
+      labelled("Way to the next knot", this.piece, "to the next"), this.remove,
+    );
+    this.element.append(this.hint, this.numbers);
+  }
+
+  /** Put the cursor into the rate, to be typed over. */
+  edit(): void {
+    this.rate.focus();
+    this.rate.select();
+  }
+
+  draw({ knots, epochs, now }: Picture, chosen: number | undefined): void {
+    const knot = chosen === undefined ? undefined : knots[chosen];
+    show(this.hint, !knot);
+    show(this.numbers, Boolean(knot));
+    if (knot && chosen !== undefined) this.fill(knot, chosen, epochs, isFree(knots, chosen, now), chosen === knots.length - 1);
+  }
+
+  private fill([at, rate, piece]: Knot, place: number, epochs: number, free: boolean, last: boolean): void {
+    setText(this.name, `knot ${place + 1}, epoch`);
+    write(this.epoch, String(digits(at * epochs, 6)));
+    write(this.rate, rateText(digits(rate, 6)) === rateText(rate) && digits(rate, 3) === digits(rate, 6) ? rateText(rate) : String(digits(rate, 6)));
+    if (document.activeElement !== this.piece) this.piece.value = piece;
+    for (const control of [this.epoch, this.rate, this.remove]) setAttribute(control, "disabled", !free);
+    setAttribute(this.piece, "disabled", last);
+  }
+}
+
+function write(control: HTMLInputElement, text: string): void {
+  if (document.activeElement === control && control.value !== control.defaultValue) return;
+  control.value = control.defaultValue = text;
+}
+
+function input(mode: string): HTMLInputElement {
+  return el("input", { class: "nbft-input", type: "text", inputmode: mode, autocomplete: "off", spellcheck: "false" });
+}
+
+function labelled(label: string, control: HTMLElement, shown: Node | string): HTMLElement {
+  const id = newId("knot");
+  control.id = id;
+  setAttribute(control, "aria-label", label);
+  return el("div", { class: "nbft-field" }, el("div", { class: "nbft-label" }, el("label", { for: id }, shown)), control);
+}
