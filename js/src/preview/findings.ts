@@ -105,5 +105,5 @@ function scanWords(scan: Scan, open: number): string {
   if (scan.state === "running") return `${count(scan.done)} of ${count(scan.of)} checked`;
   if (scan.state === "stopped") return "stopped; what was checked is kept";
   if (scan.state === "none") return "not checked";
-  return open ? "" : "nothing that needs a decision";
+  return open ? `${open} to decide on` : "nothing that needs a decision";
 }

@@ -38,7 +38,7 @@ export class Tile {
     const [, name, , part, marks] = row;
     const words = PARTS[part]?.[1] ?? "";
     setText(this.text, caption);
-    setText(this.part, part === 0 ? "" : part === 1 ? "val" : "out");
+    setText(this.part, part === 1 ? "val" : part === 2 && !(marks & EXCLUDED) ? "out" : "");
     setAttribute(this.part, "data-part", String(part));
     element.classList.toggle("nbft-excluded", (marks & EXCLUDED) > 0);
     show(this.mark, marks > 0, edited(marks));
