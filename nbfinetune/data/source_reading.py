@@ -13,7 +13,7 @@ from nbfinetune.data.file_lists import load_files, shared_root
 from nbfinetune.data.folders import Layout, find_classes, find_layout, list_images
 from nbfinetune.data.idx import IdxFiles, find_idx, read_pair
 from nbfinetune.data.listing import ArrayData, FileList, without_unused_classes
-from nbfinetune.data.named import DIGITS, SETS, canonical_name, datasets_folder
+from nbfinetune.data.named import DIGITS, SETS, NamedSet, canonical_name, datasets_folder
 from nbfinetune.errors import DataError
 from nbfinetune.records import Archive, Arrays, Files, Folder, FolderPair, Idx, Named, Source
 
@@ -141,15 +141,30 @@ def _read_named(source: Named) -> ArrayData | FileList:
     name = canonical_name(source.name) or source.name
     if name == DIGITS:
         return _digits()
-    recipe, root = SETS[name], datasets_folder(source)
-    if recipe.idx_classes:
-        for folder in (root / recipe.loader / "raw", root):
-            files = find_idx(folder) if folder.is_dir() else None
-            if files is not None:
-                return _read_idx(files, recipe.idx_classes)
+    recipe = SETS[name]
+    files = _idx_files(source, recipe)
+    if files is not None:
+        return _read_idx(files, recipe.idx_classes)
     from nbfinetune.data.torchvision_sets import open_torchvision
 
-    return open_torchvision(name, recipe, root)
+    return open_torchvision(name, recipe, datasets_folder(source))
+
+
+def needs_torchvision(source: Source) -> bool:
+    """Whether only torchvision can read a source, which a notebook's kernel does not import."""
+    if not isinstance(source, Named):
+        return False
+    name = canonical_name(source.name) or source.name
+    return name != DIGITS and _idx_files(source, SETS[name]) is None
+
+
+def _idx_files(source: Named, recipe: NamedSet) -> IdxFiles | None:
+    """IDX files of a named set that lie on the disk."""
+    if not recipe.idx_classes:
+        return None
+    root = datasets_folder(source)
+    folders = [folder for folder in (root / recipe.loader / "raw", root) if folder.is_dir()]
+    return next(filter(None, map(find_idx, folders)), None)
 
 
 def _digits() -> ArrayData:

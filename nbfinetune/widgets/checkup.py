@@ -150,12 +150,14 @@ def _kept(path: Path) -> dict[str, set[str]]:
 def _sizes(facts: ScanFacts) -> list[list[int]]:
     """Width, height and number of images, the commonest sizes; rounded where there are many."""
     rows = facts.rows[facts.rows["state"] == State.FINE]
-    sizes = np.stack([rows["width"], rows["height"]], axis=1).astype(np.int64)
+    width, height = rows["width"].astype(np.int64), rows["height"].astype(np.int64)
     step = 1
     while True:
-        rounded, counts = np.unique(sizes // step * step, axis=0, return_counts=True)
-        if len(rounded) <= MOST_SIZES:
+        # Both in one number: numpy sorts numbers much faster than pairs.
+        pairs, counts = np.unique((width // step << 32) + height // step, return_counts=True)
+        if len(pairs) <= MOST_SIZES:
             break
         step *= 2
-    table: list[list[int]] = np.column_stack([rounded, counts]).tolist()
+    columns = [(pairs >> 32) * step, (pairs & 0xFFFFFFFF) * step, counts]
+    table: list[list[int]] = np.column_stack(columns).tolist()
     return table

@@ -16,9 +16,10 @@ from nbfinetune.data.folders import find_classes, find_layout, list_images
 from nbfinetune.data.image_index import ImageIndex
 from nbfinetune.data.images import ImageSet, open_images
 from nbfinetune.data.index import preview_index
+from nbfinetune.data.source_reading import needs_torchvision
 from nbfinetune.data.splits import TRAIN
-from nbfinetune.errors import NbFinetuneError
-from nbfinetune.records import Arrays, DataConfig, Files, Folder, Source
+from nbfinetune.errors import DataError, NbFinetuneError
+from nbfinetune.records import Arrays, DataConfig, Files, Folder, Named, Source
 
 PLACED = "placed"
 """Name of the file that says that the data were written to the end."""
@@ -92,6 +93,7 @@ class Lister:
     def _list(self, number: int, config: DataConfig, seed: int, peek: bool) -> None:  # noqa: FBT001
         folder = self._folder
         try:
+            _require_torch_free(config.source)
             self._place(config.source)
             if peek and isinstance(config.source, Folder):
                 self._report(number, Listed(ImageSet(first_images(config.source)), complete=False))
@@ -101,11 +103,22 @@ class Lister:
             images = open_images(config.source, index, folder)
             if self._report(number, Listed(images, complete=True)):
                 self.first_shown.wait(NOBODY_LOOKS_S)
-                self._afterwards()
+                if self._is_newest(number):
+                    self._afterwards()
         except NbFinetuneError as error:
             self._report(number, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it was, a person waits for the images
             self._report(number, f"the images could not be listed: {type(error).__name__}: {error}")
+
+    def close(self) -> None:
+        """Tell no more."""
+        with self._lock:
+            self._round += 1
+        self.first_shown.set()
+
+    def _is_newest(self, number: int) -> bool:
+        with self._lock:
+            return number == self._round
 
     def _place(self, source: Source) -> None:
         marker = self._folder / PLACED
@@ -116,13 +129,20 @@ class Lister:
 
     def _report(self, number: int, news: Listed | str) -> bool:
         """Tell, unless something else has been asked for meanwhile; gives whether it was told."""
-        with self._lock:
-            if number != self._round:
-                return False
+        if not self._is_newest(number):
+            return False
         self._tell(news)
         if isinstance(news, str) or news.complete:
             self.done.set()
         return True
+
+
+def _require_torch_free(source: Source) -> None:
+    if isinstance(source, Named) and needs_torchvision(source):
+        raise DataError(
+            f"{source.name} is read by torchvision in the process that trains, so its images are "
+            "not shown here; a run trains on it all the same"
+        )
 
 
 def first_images(source: Folder) -> ImageIndex:

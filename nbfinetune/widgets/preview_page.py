@@ -78,6 +78,7 @@ class PreviewPage(PagePanel):
 
     def close(self) -> None:
         """Let go of the page, and stop what is done for it."""
+        self._lister.close()
         self._desk.close()
         self._checkup.cancel()
         super().close()

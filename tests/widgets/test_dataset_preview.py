@@ -23,9 +23,10 @@ from nbfinetune.data.images import open_images
 from nbfinetune.data.index import preview_index
 from nbfinetune.data.loader import Loader
 from nbfinetune.errors import ConfigError, DataError
-from nbfinetune.records import Exclude, MoveTo, Relabel
+from nbfinetune.records import DataConfig, Exclude, Folder, MoveTo, Relabel
 from nbfinetune.runner.settings import configure
 from nbfinetune.widgets.dataset_preview import DatasetPreview
+from nbfinetune.widgets.listing_ahead import first_images
 from nbfinetune.widgets.model_view import view
 from nbfinetune.widgets.preview_requests import stamp
 
@@ -369,6 +370,36 @@ def test_a_listing_that_fails_is_told_on_the_page_and_to_python(open_page, folde
     until(lambda: preview.about["trouble"])
     with pytest.raises(DataError, match="no folder"):
         preview.exclude("cats/000.jpg")
+    preview.close()
+
+
+def test_the_first_images_have_the_ids_that_they_keep(folder, tmp_path) -> None:
+    photos(tmp_path / "parts" / "train", {"cats": 3, "dogs": 2})
+    photos(tmp_path / "parts" / "val", {"cats": 1, "dogs": 2})
+    for place in (folder, tmp_path / "parts"):
+        source = Folder(path=str(place))
+        first = first_images(source)
+        whole = preview_index(DataConfig(source=source), 0, tmp_path)
+        assert len(first) in (3, 6)
+        assert first.items == whole.items[: len(first)]
+        assert first.path(0) == whole.path(0)
+
+
+def test_a_preview_that_is_closed_begins_nothing_more(open_page, folder) -> None:
+    preview = open_page(folder).preview
+    preview.close()
+    assert until(lambda: threads("nbft-listing") == 0 or None) is True
+    assert not preview._checkup.running
+
+
+def threads(name: str) -> int:
+    return sum(thread.name.startswith(name) for thread in threading.enumerate())
+
+
+def test_a_set_that_only_torchvision_reads_is_told_and_not_read(open_page) -> None:
+    preview = DatasetPreview("cifar10")
+    until(lambda: preview.about["trouble"])
+    assert preview.about["trouble"].startswith("cifar10 is read by torchvision in the process")
     preview.close()
 
 
