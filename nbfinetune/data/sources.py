@@ -38,7 +38,7 @@ def accept(
         a pair (images, labels) of arrays; a name of `named_datasets()`; a DataFrame or the path of
         a CSV file with the columns `path` and `label` (and `split`, where it is given); a list of
         (path, label); a data set of torch (map style) or Hugging Face, or a (train, val) pair or a
-        dict of such; or a record of `nbfinetune.records`.
+        dict of such; a record of `nbfinetune.records`; or what `accept` has given before.
 
         The `transform` of a torch data set that tells its files (`samples`) or its pixels (`data`,
         `targets`) is not run; of any other the items are taken once, as its `transform` leaves
@@ -61,6 +61,8 @@ def accept(
     ConfigError
         If `data` is none of these.
     """
+    if isinstance(data, Accepted):
+        return data
     if isinstance(data, get_args(Source)):
         return _accept_record(data, labels, groups)
     if isinstance(data, (str, os.PathLike)):
