@@ -86,7 +86,10 @@ def open_page(monkeypatch: pytest.MonkeyPatch):
     """Opens previews that are all listed, and closes them."""
     opened = []
 
-    def open_one(data: Any, **keywords: Any) -> Page:
+    def open_one(data: Any, *, check: bool = False, **keywords: Any) -> Page:
+        # A process that looks at the images costs a second: only where that is what is tested.
+        most = 5_000 if check else -1
+        monkeypatch.setattr("nbfinetune.widgets.preview_page.CHECKED_AT_ONCE", most)
         page = Page(DatasetPreview(data, **keywords), monkeypatch)
         opened.append(page.preview)
         page.preview._await_list()
@@ -316,7 +319,7 @@ def test_another_split_is_listed_anew(open_page, folder) -> None:
 def test_few_images_are_checked_without_being_asked_to(open_page, folder) -> None:
     photo(folder / "dogs" / "copy.jpg", seed=2)
     (folder / "dogs" / "empty.jpg").write_bytes(b"")
-    page = checked(open_page(folder))
+    page = checked(open_page(folder, check=True))
     page.rows()
     until(lambda: {card["key"] for card in page.preview.found} >= {"empty", "two_labels"})
     assert page.preview.scan["sizes"] == [[48, 36, 17]]
@@ -327,7 +330,7 @@ def test_few_images_are_checked_without_being_asked_to(open_page, folder) -> Non
 def test_a_finding_is_shown_settled_and_taken_as_it_is(open_page, folder) -> None:
     for name in ("a.jpg", "b.jpg"):
         (folder / "dogs" / name).write_bytes(b"")
-    page = checked(open_page(folder))
+    page = checked(open_page(folder, check=True))
     assert page.ask("ask", {"finding": "empty"}) == ""
     assert [row[1] for row in page.rows()] == ["dogs/a.jpg", "dogs/b.jpg"]
     page.ask("finding", {"key": "empty", "do": "keep"})
@@ -341,12 +344,12 @@ def test_a_finding_is_shown_settled_and_taken_as_it_is(open_page, folder) -> Non
 
 def test_what_was_taken_as_it_is_stays_so_until_more_is_found(open_page, folder) -> None:
     (folder / "dogs" / "a.jpg").write_bytes(b"")
-    page = checked(open_page(folder))
+    page = checked(open_page(folder, check=True))
     page.ask("finding", {"key": "empty", "do": "keep"})
-    again = checked(open_page(folder))
+    again = checked(open_page(folder, check=True))
     assert [card["kept"] for card in again.preview.found if card["key"] == "empty"] == [True]
     (folder / "dogs" / "b.jpg").write_bytes(b"")
-    third = checked(open_page(folder))
+    third = checked(open_page(folder, check=True))
     until(lambda: any(c["title"].startswith("2 files") for c in third.preview.found))
     assert [card["kept"] for card in third.preview.found if card["key"] == "empty"] == [False]
 
