@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from nbfinetune.runner.fine_tune import fine_tune
     from nbfinetune.runner.lr_finding import find_lr
     from nbfinetune.runner.run import Run, runs
+    from nbfinetune.runner.sweep import Sweep, sweep
     from nbfinetune.widgets.dataset_preview import DatasetPreview
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
+    from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
 
 __version__ = "0.1.0"
 
@@ -28,9 +30,11 @@ _HOME = {
     "DatasetPreview": "nbfinetune.widgets.dataset_preview",
     "FineTuneConfig": "nbfinetune.records",
     "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
+    "LRScheduleEditor": "nbfinetune.widgets.lr_schedule_editor",
     "LiveCharts": "nbfinetune.widgets.live_charts",
     "NbFinetuneError": "nbfinetune.errors",
     "Run": "nbfinetune.runner.run",
+    "Sweep": "nbfinetune.runner.sweep",
     "cross_validate": "nbfinetune.runner.cross_validation",
     "errors": "",
     "find_lr": "nbfinetune.runner.lr_finding",
@@ -38,15 +42,18 @@ _HOME = {
     "records": "",
     "runs": "nbfinetune.runner.run",
     "schedules": "",
+    "sweep": "nbfinetune.runner.sweep",
 }
 
 __all__ = [
     "DatasetPreview",
     "FineTuneConfig",
     "FineTuneWidget",
+    "LRScheduleEditor",
     "LiveCharts",
     "NbFinetuneError",
     "Run",
+    "Sweep",
     "__version__",
     "cross_validate",
     "errors",
@@ -55,6 +62,7 @@ __all__ = [
     "records",
     "runs",
     "schedules",
+    "sweep",
 ]
 
 

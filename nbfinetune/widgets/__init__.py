@@ -9,15 +9,17 @@ if TYPE_CHECKING:
     from nbfinetune.widgets.dataset_preview import DatasetPreview
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
+    from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
 
 # Where each widget lives.
 _HOME = {
     "DatasetPreview": "nbfinetune.widgets.dataset_preview",
     "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
+    "LRScheduleEditor": "nbfinetune.widgets.lr_schedule_editor",
     "LiveCharts": "nbfinetune.widgets.live_charts",
 }
 
-__all__ = ["DatasetPreview", "FineTuneWidget", "LiveCharts"]
+__all__ = ["DatasetPreview", "FineTuneWidget", "LRScheduleEditor", "LiveCharts"]
 
 
 def __getattr__(name: str) -> object:

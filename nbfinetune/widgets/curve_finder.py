@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nbfinetune.errors import NbFinetuneError
 
+if TYPE_CHECKING:
+    from nbfinetune.runner.lr_finding import LRFinder, LRFinding
+
 MOST_POINTS = 160
 PAUSE_S = 0.15
 """Between two pictures of a test that runs."""
-
-
-class Finding(Protocol):
-    """What a range test found; `nbfinetune.runner.lr_finding.LRFinding` is one."""
-
-    points: Any
-    suggestions: dict[str, float]
-    lr: float | None
-    sentence: str
-
-
-class Finder(Protocol):
-    """A range test; `nbfinetune.runner.lr_finding.LRFinder` is one."""
-
-    points: Any
-    finding: Finding | None
-
-    def start(self) -> None:
-        """Begin, in the background."""
-
-    def cancel(self) -> None:
-        """Give up."""
-
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Call back, from whatever thread, when something is new."""
-
-
-def can_find() -> bool:
-    """Whether this installation has a finder."""
-    return find_spec("nbfinetune.runner.lr_finding") is not None
 
 
 class CurveFinder:
@@ -57,54 +30,65 @@ class CurveFinder:
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell
-        self._finder: Finder | None = None
-        self._finding: Finding | None = None
+        self._finder: LRFinder | None = None
+        self._finding: LRFinding | None = None
+        self._trouble = ""
         self._told_at = 0.0
 
-    @property
-    def busy(self) -> bool:
-        """Whether a test runs."""
-        return self._finder is not None and self._finder.finding is None
-
-    def start(self, finder: Finder) -> None:
-        """Run a test, in the place of the one before."""
-        self.cancel()
-        self._finder, self._finding = finder, None
+    def start(self, finder: LRFinder) -> None:
+        """Run a test, in the place of the one before; returns at once."""
+        self.end()
+        self._finder, self._finding, self._trouble = finder, None, ""
         finder.on_change(self._hear)
-        finder.start()
-        self._tell()
+        threading.Thread(target=self._begin, args=(finder,), name="find rate", daemon=True).start()
 
-    def cancel(self) -> None:
+    def end(self) -> None:
         """Give up a test that runs."""
         finder, self._finder = self._finder, None
         if finder is not None and finder.finding is None:
-            finder.cancel()
-            self._tell()
+            # It waits for its thread, which may wait for whoever holds our lock.
+            threading.Thread(target=finder.cancel, name="stop finding", daemon=True).start()
 
-    def show(self, finding: Finding | None) -> None:
+    def cancel(self) -> None:
+        """Give up a test that runs, and show nothing of it."""
+        self.end()
+        self._tell()
+
+    def show(self, finding: LRFinding | None) -> None:
         """Show what was found elsewhere."""
-        self.cancel()
-        self._finding = finding
+        self.end()
+        self._finding, self._trouble = finding, ""
         self._tell()
 
     def told(self) -> dict[str, Any]:
         """What the page is told; empty where there is nothing to show."""
         finder = self._finder
+        if finder is not None and finder.finding is None:
+            trouble = self._trouble or finder.error
+            points = _thinned(finder.points)
+            return {"busy": not trouble, "points": points, "sentence": trouble}
         finding = finder.finding if finder is not None else self._finding
         if finding is None:
-            return {"busy": True, "points": _thinned(finder.points)} if finder else {}
-        table = finding.points[["lr", "smoothed"]].to_numpy()
+            return {}
         return {
             "busy": False,
-            "points": _thinned(table),
+            "points": _thinned(finding.points[["lr", "smoothed"]].to_numpy()),
             "suggestions": list(finding.suggestions.items()),
             "lr": finding.lr,
             "sentence": finding.sentence,
         }
 
-    def _hear(self, *_: object) -> None:
+    def _begin(self, finder: LRFinder) -> None:
+        try:
+            finder.start()
+        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
+            self._trouble = str(error) or type(error).__name__
+        self._tell()
+
+    def _hear(self) -> None:
         now = time.monotonic()
-        if now - self._told_at >= PAUSE_S or not self.busy:
+        running = self._finder is not None and self._finder.status == "running"
+        if now - self._told_at >= PAUSE_S or not running:
             self._told_at = now
             self._tell()
 

@@ -133,7 +133,7 @@ SCHEDULE = Panel("schedule", "Learning rate", "Learning-rate schedule", (
           options=(("cosine", "cosine"), ("constant", "constant"), ("linear", "linear"),
                    ("one_cycle", "one cycle"), ("step", "steps"), ("multi_step", "milestones"),
                    ("exponential", "exponential"), ("polynomial", "polynomial"),
-                   ("plateau", "on plateau"), ("knots", "drawn by hand"))),
+                   ("plateau", "on plateau"), ("knots", "by hand"))),
     Field("lr", "Learning rate", "number", "The highest rate of the curve", live=True),
     Field("warmup", "Warm-up", "number", "Part of the run over which the rate climbs",
           unit="of 1", live=True, curves=PRESETS),

@@ -25,7 +25,6 @@ from nbfinetune.widgets.fields import (
     MODEL,
     OPTIMIZER_LIVE,
     PRUNING,
-    SCHEDULE,
     TRAINING,
     Panel,
     data_panel,
@@ -34,6 +33,8 @@ from nbfinetune.widgets.follower import Follower
 from nbfinetune.widgets.history import Update
 from nbfinetune.widgets.live_changes import LiveChanges
 from nbfinetune.widgets.looker import Looker, Outlook
+from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
+from nbfinetune.widgets.lr_schedule_page import Surroundings
 from nbfinetune.widgets.panel import Act, answer_beside_cells
 from nbfinetune.widgets.previewing import Previewing
 from nbfinetune.widgets.saved_output import SavedOutput, result_html
@@ -44,6 +45,7 @@ from nbfinetune.widgets.surface import Surface
 
 if TYPE_CHECKING:
     from nbfinetune.data.labelling import Rule
+    from nbfinetune.runner.lr_finding import LRFinder
 
 
 class FineTuneWidget(Surface):
@@ -94,9 +96,12 @@ class FineTuneWidget(Surface):
         saved_id = f"nbft-saved-{uuid4().hex[:12]}"
         self._saved = SavedOutput(saved_id, self._result)
         self._bar = ControlBar(self._press, self._guard, saved_id=saved_id)
-        panels = (data_panel(named_datasets()), MODEL, SCHEDULE, TRAINING, PRUNING)
+        panels = (data_panel(named_datasets()), MODEL, TRAINING, PRUNING)
         self._forms = {panel.slot: SettingsForm(panel, self._turn, self._guard) for panel in panels}
-        super().__init__({"bar": self._bar, **self._forms, "charts": _waiting(self._turn)})
+        around = Surroundings(self._draft, self._guard, self._take_curve, self._new_finder)
+        self._editor = LRScheduleEditor(surface=around)
+        slots = {"bar": self._bar, **self._forms, "schedule": self._editor}
+        super().__init__({**slots, "charts": _waiting(self._turn)})
         self._previewing = Previewing(partial(self.place, "preview"), self._edit_images)
         self._redraw()
         self._looker = Looker(self._foresee)
@@ -159,6 +164,7 @@ class FineTuneWidget(Surface):
             self._run, self._status = run, None
             self._changes.forget()
             self.place("charts", charts)
+        self._editor.follow(run)
         self._take_bearings()
         # Never under the guard: the follower tells us under a lock of its own.
         self._follower = Follower.of(run.path)
@@ -168,6 +174,7 @@ class FineTuneWidget(Surface):
         """Let go of the run, which trains on, and of the page."""
         if self._run is not None:
             self._follower.unsubscribe(self._hear)
+            self._editor.close()
         super().close()
 
     def _ipython_display_(self, **_: object) -> None:
@@ -215,12 +222,25 @@ class FineTuneWidget(Surface):
 
     def _change_run(self, name: str) -> str:
         if name == "apply_schedule":
-            self._changes.set_schedule(self._draft.config.schedule)
+            self._editor.apply()
         elif name == "prune":
             self._changes.prune(self._amount)
         else:
             self._changes.unfreeze()
         return ""
+
+    def _take_curve(self) -> None:
+        self._redraw()
+        if not self._is_live():
+            self._look_ahead()
+
+    def _new_finder(self) -> LRFinder:
+        from nbfinetune.runner.lr_finding import LRFinder
+
+        accepted = self._draft.accepted
+        if accepted is None or self._draft.errors:
+            raise ConfigError(self._draft.missing())
+        return LRFinder(accepted, self._draft.config)
 
     def _take_amount(self, value: Any) -> str:
         try:
@@ -315,6 +335,7 @@ class FineTuneWidget(Surface):
             self._bar.state = scene.bar()
             for form in self._forms.values():
                 form.state = scene.form([field["name"] for field in form.fields])
+            self._editor.redraw()
 
 
 def _waiting(act: Act) -> SettingsForm:

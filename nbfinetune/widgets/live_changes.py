@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from nbfinetune.errors import NbFinetuneError
-from nbfinetune.records import CommandApplied, Schedule
+from nbfinetune.records import CommandApplied
 from nbfinetune.runner.run import Run
 
 
@@ -37,10 +37,6 @@ class LiveChanges:
     def forget(self) -> None:
         """Begin anew, with another run."""
         self.notes, self.thawed = {}, False
-
-    def set_schedule(self, schedule: Schedule) -> None:
-        """Ask for another learning-rate curve."""
-        self._ask("schedule", lambda run: run.set_schedule(schedule))
 
     def set_optimizer(self, name: str, value: float) -> None:
         """Ask for another value of the optimizer."""

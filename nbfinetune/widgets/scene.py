@@ -102,9 +102,6 @@ class Scene:
         return f"A run of this data is training: {live.id}."
 
     def _buttons(self, names: list[str]) -> list[dict[str, Any]]:
-        if "schedule" in names:
-            told = "Follow this curve from the next step on"
-            return [_button("apply_schedule", "Apply to this run", told)]
         if "pruning_amount" in names:
             told = "Set the smallest weights to zero from the next step on"
             return [_button("prune", "Prune this run", told)]

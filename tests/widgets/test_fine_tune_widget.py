@@ -97,7 +97,7 @@ class ObedientWorker:
 def effects(command: Any) -> list[Any]:
     kind = type(command)
     if kind is SetSchedule:
-        return [ScheduleChanged(step=2, schedule=command.schedule)]
+        return [ScheduleChanged(step=2, schedule=command.schedule, epochs=command.epochs)]
     if kind is SetOptimizer:
         return [OptimizerChanged(step=2, values={})]
     made = {Pause: RunPaused, Resume: RunResumed}
@@ -241,7 +241,8 @@ def test_live_settings_reach_the_run_and_the_others_wait(
     assert [b["name"] for b in form(attached, "model")["buttons"]] == ["unfreeze"]
     assert worker.obeyed == [
         SetOptimizer(weight_decay=0.2),
-        SetSchedule(schedule=Constant(lr=0.5, warmup=0.1)),
+        # The curve's end and the run's are one value, which goes with the curve.
+        SetSchedule(schedule=Constant(lr=0.5, warmup=0.1), epochs=7),
     ]
 
 

@@ -1,6 +1,6 @@
 // The chosen knot in numbers, and the way to the next one.
 
-import { el, newId, setAttribute, setText, show } from "../lib/dom";
+import { el, newId, setAttribute, show } from "../lib/dom";
 import { digits, rateText } from "./axes";
 import { type Knot, type Piece, PIECES } from "./curve";
 import { isFree } from "./edits";
@@ -17,8 +17,7 @@ export interface KnotChange {
 export class KnotBar {
   readonly element = el("div", { class: "nbft-knot-bar" });
   private readonly hint = el("p", { class: "nbft-hint" }, HINT);
-  private readonly numbers = el("div", { class: "nbft-knot-numbers" });
-  private readonly name = el("span", { class: "nbft-knot-name" });
+  private readonly numbers = el("div", { class: "nbft-knot-numbers", role: "group" });
   private readonly epoch = input("decimal");
   private readonly rate = input("decimal");
   private readonly piece = el("select", { class: "nbft-input" }, ...PIECES.map(([value, label]) => el("option", { value }, label)));
@@ -36,7 +35,7 @@ export class KnotBar {
     this.piece.addEventListener("change", () => change({ piece: this.piece.value as Piece }));
     this.remove.addEventListener("click", remove);
     this.numbers.append(
-      labelled("Knot epoch", this.epoch, this.name), labelled("Knot rate", this.rate, "rate"),
+      labelled("Knot epoch", this.epoch, "at epoch"), labelled("Knot rate", this.rate, "rate"),
       labelled("Way to the next knot", this.piece, "to the next"), this.remove,
     );
     this.element.append(this.hint, this.numbers);
@@ -56,8 +55,8 @@ export class KnotBar {
   }
 
   private fill([at, rate, piece]: Knot, place: number, epochs: number, free: boolean, last: boolean): void {
-    setText(this.name, `knot ${place + 1}, epoch`);
-    write(this.epoch, String(digits(at * epochs, 6)));
+    setAttribute(this.numbers, "aria-label", `Knot ${place + 1}`);
+    write(this.epoch, String(digits(at * epochs, 4)));
     write(this.rate, rateText(digits(rate, 6)) === rateText(rate) && digits(rate, 3) === digits(rate, 6) ? rateText(rate) : String(digits(rate, 6)));
     if (document.activeElement !== this.piece) this.piece.value = piece;
     for (const control of [this.epoch, this.rate, this.remove]) setAttribute(control, "disabled", !free);

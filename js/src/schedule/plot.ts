@@ -8,7 +8,7 @@ import { curvePath, filled, linePath } from "./paths";
 import type { Picture } from "./protocol";
 import { pool, set, svg } from "./svg";
 
-const MARGIN = { left: 40, top: 8, right: 22, bottom: 20 };
+const MARGIN = { left: 46, top: 8, right: 22, bottom: 20 };
 /** Room on the right, as a part of the run, into which its end can be dragged. */
 const BEYOND = 1.04;
 
@@ -40,9 +40,12 @@ export class Plot {
       svg("defs", {}, clip), this.pastGround, this.grid, lines, this.present, this.end, this.finder.marks, this.knots);
   }
 
-  resize(width: number, height: number): void {
+  /** Take so much room; says whether that is another than before. */
+  resize(width: number, height: number): boolean {
+    if (width === this.size.width && height === this.size.height) return false;
     this.size = { width, height };
     set(this.element, { width, height, viewBox: `0 0 ${width} ${height}` });
+    return true;
   }
 
   /** A scale that fits a picture; kept while something is dragged. */
@@ -76,13 +79,14 @@ export class Plot {
     if (this.grid.getAttribute("data-scale") === key) return;
     this.grid.setAttribute("data-scale", key);
     const rates = scale.kind === "log" ? logTicks(scale.low, scale.high) : linearTicks(scale.high, (bottom - top) / 38);
-    const epochs = epochTicks(scale.epochs, (right - left) / 46);
+    const epochs = epochTicks(scale.epochs, (right - left) / 46).filter((epoch) => xOf(scale, epoch) < right - 28);
     this.grid.replaceChildren(
       ...rates.flatMap((rate) => {
         const y = yOf(scale, rate).toFixed(1);
-        return [svg("line", { x1: left, x2: right, y1: y, y2: y }), text(left - 5, Number(y) + 3.5, rateText(rate), "end")];
+        return [svg("line", { x1: left, x2: right, y1: y, y2: y }), text(left - 9, Number(y) + 3.5, rateText(rate), "end")];
       }),
       ...epochs.map((epoch) => text(xOf(scale, epoch), bottom + 14, String(epoch), "middle")),
+      text(right + 18, bottom + 14, "epochs", "end"),
     );
   }
 
@@ -118,7 +122,7 @@ export class Plot {
     });
     set(this.end.children[0] as Element, { y1: top, y2: bottom });
     set(this.end.children[1] as Element, { y: top, height: bottom - top });
-    set(this.end.children[2] as Element, { transform: `translate(0 ${bottom - 9})` });
+    set(this.end.children[2] as Element, { transform: `translate(0 ${top + 9})` });
   }
 
   private drawKnots({ knots, epochs, stepsPerEpoch, now }: Picture, chosen: number | undefined): void {

@@ -15,7 +15,8 @@ export class Toolbar {
   readonly element = el("div", { class: "nbft-curve-tools", role: "toolbar", "aria-label": "Curve tools" });
   private readonly undo = icon("undo", "Undo", "Undo (Ctrl+Z)");
   private readonly redo = icon("redo", "Redo", "Redo (Ctrl+Shift+Z)");
-  private readonly reset = el("button", { class: "nbft-link-button", type: "button", title: "Back to the curve before its knots were drawn by hand" }, "Reset to preset");
+  /** Lies where a preset's values lie, which a curve drawn by hand has none of. */
+  readonly reset = el("button", { class: "nbft-button nbft-wide nbft-reset", type: "button", title: "Back to the curve before its knots were drawn by hand" }, "Reset to preset");
   private readonly find = el("button", { class: "nbft-link-button", type: "button", title: "Try rising rates on a copy of the model, and suggest one" });
   private readonly log = el("input", { type: "checkbox", "aria-label": "Logarithmic rates" });
   private finding = false;
@@ -27,7 +28,7 @@ export class Toolbar {
     this.find.addEventListener("click", () => act(this.finding ? "cancel_find" : "find"));
     this.log.addEventListener("change", () => act("axis", this.log.checked ? "log" : "linear"));
     const axis = el("label", { class: "nbft-axis-switch" }, this.log, "log");
-    this.element.append(this.undo, this.redo, this.reset, el("span", { class: "nbft-gap" }), this.find, axis);
+    this.element.append(this.undo, this.redo, el("span", { class: "nbft-gap" }), this.find, axis);
   }
 
   draw(state: State, finder: Finder): void {

@@ -115,7 +115,7 @@ export class EditorView implements Hands {
 
   private lay(root: HTMLElement, signal: AbortSignal): void {
     const title = el("h3", { class: "nbft-title" }, this.model.get("title") as string, this.mark);
-    const settings = el("div", { class: "nbft-fields" }, ...this.fields.map(({ element }) => element));
+    const settings = el("div", { class: "nbft-fields" }, ...this.fields.map(({ element }) => element), this.tools.reset);
     this.frame.append(this.read);
     this.read.hidden = true;
     const curve = el("div", { class: "nbft-curve-side" }, this.tools.element, this.frame, this.bar.element, this.live.element);
@@ -126,16 +126,9 @@ export class EditorView implements Hands {
     panel.addEventListener("focusout", () => this.endNudging(), { signal });
     panel.addEventListener("focusin", (event) => this.focused(event.target as Element), { signal });
     root.append(el("div", { class: "nbft-editor-box" }, panel));
-    const sizes = new ResizeObserver(() => this.resize());
+    const sizes = new ResizeObserver(() => this.drawCurve(false));
     sizes.observe(this.frame);
     signal.addEventListener("abort", () => sizes.disconnect());
-  }
-
-  private resize(): void {
-    const { clientWidth, clientHeight } = this.frame;
-    if (!clientWidth) return;
-    this.plot.resize(clientWidth, clientHeight);
-    this.drawCurve(true);
   }
 
   private draw(): void {
@@ -154,10 +147,12 @@ export class EditorView implements Hands {
   }
 
   private drawCurve(refit: boolean): void {
-    if (!this.frame.clientWidth) return;
+    const { clientWidth, clientHeight } = this.frame;
+    if (!clientWidth) return;
+    const fitting = this.plot.resize(clientWidth, clientHeight) || refit;
     const picture = this.picture();
     if (this.chosen !== undefined && this.chosen >= picture.knots.length) this.chosen = this.piece = undefined;
-    if (refit) this.plot.fit(picture);
+    if (fitting) this.plot.fit(picture);
     this.plot.draw(picture, this.chosen, this.piece);
     this.bar.draw(picture, this.chosen);
   }
