@@ -164,23 +164,27 @@ class LRFinder:
         self._tried: list[RateTried] = []
         self._ended = threading.Event()
 
-    def _becomes(self, status: FindStatus) -> bool:
+    def _becomes(
+        self,
+        status: FindStatus,
+        finding: LRFinding | None = None,
+        trouble: NbFinetuneError | None = None,
+    ) -> bool:
         """End a search that is running; False where something else has ended it."""
         with self._guard:
             if self.status != "running":
                 return False
-            self.status = status
+            self.finding, self.trouble, self.status = finding, trouble, status
             return True
 
     def _follow(self, folder: Path, after: int) -> None:
         try:
             found = self._listen(folder, after)
         except NbFinetuneError as error:
-            if self._becomes("failed"):
-                self.trouble = error
+            self._becomes("failed", trouble=error)
         else:
-            if found is not None and self._becomes("done"):
-                self.finding = LRFinding.of(self._tried, found)
+            if found is not None:
+                self._becomes("done", finding=LRFinding.of(self._tried, found))
         finally:
             self._place.tidy()
             self._ended.set()

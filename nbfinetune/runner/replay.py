@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from nbfinetune.data.sources import Accepted
-from nbfinetune.records import FineTuneConfig, PlannedEdit, as_applied, in_force
+from nbfinetune.records import (
+    Event,
+    FineTuneConfig,
+    LearningRateFound,
+    PlannedEdit,
+    as_applied,
+    in_force,
+)
 from nbfinetune.runner.run import Run
+from nbfinetune.schedules.lr_suggestions import with_peak
 from nbfinetune.store import RunStore
 from nbfinetune.store.layout import index
 
@@ -29,14 +38,23 @@ def again(run: Run) -> tuple[Accepted, FineTuneConfig]:
     """
     config = run.config
     with RunStore.open(run.path) as store:
-        made = store.edits()
+        made, told = store.edits(), store.events(steps=False)
     log = in_force([*as_applied(config.planned), *made])
     edits = tuple(PlannedEdit(step=entry.step, edit=entry.edit) for entry in log)
-    accepted = Accepted(config.data.source, partial(_place, run.path), run.id)
-    return accepted, replace(config, planned=edits)
+    accepted = Accepted(config.data.source, partial(share_data, run.path), run.id)
+    return accepted, replace(_with_found_lr(config, told), planned=edits)
 
 
-def _place(old: Path, new: Path) -> None:
+def _with_found_lr(config: FineTuneConfig, told: Sequence[Event]) -> FineTuneConfig:
+    """The config with the rate that its run has found, so that it is not looked for again."""
+    taken = [e.taken for e in told if isinstance(e, LearningRateFound) and e.taken is not None]
+    if not taken:
+        return config
+    return replace(config, lr_search="off", schedule=with_peak(config.schedule, taken[0]))
+
+
+def share_data(old: Path, new: Path) -> None:
+    """Give the folder of a new run the index and the images that lie in another's."""
     if index(old).exists():
         shutil.copy2(index(old), index(new))
     if (old / _OWN_DATA).is_dir():

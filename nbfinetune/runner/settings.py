@@ -98,6 +98,32 @@ def configure(source: Source, settings: Mapping[str, Any]) -> FineTuneConfig:
     return config
 
 
+def adjusted(config: FineTuneConfig, settings: Mapping[str, Any]) -> FineTuneConfig:
+    """`config` with some keywords set otherwise.
+
+    Parameters
+    ----------
+    config : FineTuneConfig
+    settings : mapping
+        As for `configure`. A schedule by name keeps the learning rate of the one before.
+
+    Raises
+    ------
+    ConfigError
+        As `configure`.
+    """
+    flat = dict(settings)
+    for section, field in SHORT.items():
+        if isinstance(flat.get(section), str):
+            flat[section] = replace(getattr(config, section), **{field: flat[section]})
+    if isinstance(flat.get("schedule"), str):
+        flat.setdefault("lr", config.schedule.lr)
+    kept = {name: getattr(config, name) for name in (*SECTIONS, "schedule", "seed", "planned")}
+    if "lr" not in settings:
+        kept["lr_search"] = config.lr_search
+    return configure(config.data.source, {**kept, **flat})
+
+
 def _section(
     section: str, record: type[msgspec.Struct], given: Any, source: Source
 ) -> msgspec.Struct:

@@ -19,8 +19,11 @@ SMOOTHING = 0.85
 DIVERGED = 4.0
 """A smoothed loss of so many times its best is the end of the search."""
 
-RULE = "valley"
-"""Whose suggestion is taken; `benchmarks/bench_finder.py` compares them."""
+RULE = "steepest"
+"""Whose suggestion is taken: with `benchmarks/bench_finder.py` it was nearest to the best rate.
+
+The curves of a run have their `lr` as their highest rate, and hold it for a moment only.
+"""
 
 CLEAR_FALL = 0.05
 """Least fall of the smoothed loss, as a part of where it began."""
@@ -101,7 +104,7 @@ def suggest(lrs: Sequence[float], losses: Sequence[float], rule: str = RULE) -> 
         return _none(_no_fall(rates, smoothed, start))
     falling = slice(0, lowest + 1)
     by_rule = {
-        "steepest": float(rates[_steepest(np.log(rates[falling]), smoothed[falling])]),
+        "steepest": float(rates[_steepest(rates[falling], smoothed[falling])]),
         "valley": float(rates[_valley(smoothed)]),
         "minimum/10": float(rates[lowest]) / 10.0,
     }
@@ -138,10 +141,11 @@ def _noise(raw: Floats, smoothed: Floats) -> float:
     return scatter * float(kept) if len(smoothed) else 0.0
 
 
-def _steepest(logs: Floats, smoothed: Floats) -> int:
-    if len(smoothed) < 2:
-        return 0
-    return int(np.gradient(smoothed, logs).argmin())
+def _steepest(rates: Floats, smoothed: Floats) -> int:
+    # The first averages are over few losses and jump.
+    first = min(len(rates) // 10, len(rates) - 2)
+    slopes = np.gradient(smoothed[first:], np.log(rates[first:]))
+    return first + int(slopes.argmin())
 
 
 def _valley(smoothed: Floats) -> int:
