@@ -95,5 +95,8 @@ class Course:
         """Why the run takes no curve; empty where it does."""
         if self.live:
             return ""
-        again = "" if self.status == "finished" else "; it does once it is resumed"
-        return f"the run is {self.status} and takes no curve{again}. This is for the next run"
+        if self.status == "finished":
+            return "the run has finished; this curve is for the next one"
+        return (
+            f"the run is {self.status}; resume it to apply this, or start a new one"
+        )

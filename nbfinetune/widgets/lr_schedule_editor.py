@@ -8,7 +8,7 @@ from nbfinetune.errors import ConfigError
 from nbfinetune.records import Schedule
 from nbfinetune.runner.run import Run
 from nbfinetune.widgets.curve_course import Course
-from nbfinetune.widgets.curve_plan import Plan
+from nbfinetune.widgets.curve_plan import Plan, Steps
 from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.follower import Follower
 from nbfinetune.widgets.history import Update
@@ -119,8 +119,9 @@ class LRScheduleEditor(LRSchedulePage):
         with self._guard:
             self._course = course
             self._applying.forget()
-            if course.live:
+            if course.live and course.in_force != self._plan:
                 self._draft.take_curve(course.in_force.schedule, course.in_force.epochs)
+                self._steps = Steps(self._plan)
         # Never under the guard: the follower tells us under a lock of its own.
         self._follower = follower = Follower.of(run.path)
         with follower.lock:

@@ -104,10 +104,10 @@ export function logTicks(low: number, high: number): number[] {
     .filter((rate) => rate >= low && rate <= high);
 }
 
-/** Epochs as ticks; whole numbers, unless the run is shorter than the room. */
+/** Epochs as ticks: whole numbers, also where there is room for more. */
 export function epochTicks(epochs: number, count: number): number[] {
   const ticks = linearTicks(epochs, count);
-  return (ticks[1] ?? 1) < 1 ? linearTicks(epochs, Math.floor(epochs)) : ticks;
+  return (ticks[1] ?? 1) < 1 ? ticks.filter(Number.isInteger) : ticks;
 }
 
 /** A rate as people write it: 3.1e-4, 0.001, 0.25. */

@@ -28,11 +28,13 @@ export class FinderMarks {
     const marks = pool(this.marks, inView.length, mark);
     const { left, right } = scale.box;
     const width = right - left;
+    const longest = inView.length * 84;
+    const from = width * (1 - PART) > longest ? PART : 0;
     [...inView].sort(([, a], [, b]) => b - a).forEach(([rule, rate], i) => {
       const element = marks[i] as SVGGElement;
       const words = `${rule} ${rateText(rate)}`;
       // Side by side, since rules often agree.
-      const x = left + width * (0.3 + (0.7 * (i + 0.5)) / inView.length);
+      const x = left + width * (from + ((1 - from) * (i + 0.5)) / inView.length);
       set(element, {
         transform: `translate(0 ${yOf(scale, rate).toFixed(1)})`,
         "data-rate": rate, "aria-label": `Take ${rateText(rate)} (${rule})`,

@@ -10,7 +10,7 @@ export interface Hands {
   /** The picture as it is drawn now. */
   picture(): Picture;
   /** Draw this, without telling anybody. */
-  try(edited: Edited, refit?: boolean): void;
+  try(edited: Edited): void;
   /** Tell the kernel what is drawn. */
   commit(): void;
   /** Forget what was tried. */
@@ -18,7 +18,7 @@ export interface Hands {
   choose(place: number | undefined, piece?: number): void;
   add(at: number, rate: number): void;
   take(rate: number): void;
-  readOut(at: { epoch: number; rate: number } | undefined): void;
+  readOut(at: { epoch: number; rate: number } | undefined, words?: string): void;
 }
 
 type Held = { kind: "knot" | "piece" | "end" | "rate"; place: number };
@@ -122,8 +122,6 @@ export class Gestures {
     const { stepsPerEpoch } = picture;
     // The present goes on meanwhile; it is counted in parts of the length that the run had.
     const now = (picture.now * picture.epochs) / start.epochs;
-    if (!drag.moved && drag.kind === "knot") this.hands.choose(drag.place);
-    if (!drag.moved && drag.kind === "piece") this.hands.choose(drag.place, drag.place);
     drag.moved = true;
     const epoch = event.altKey ? epochOf(scale, x) : snappedEpoch(scale, x, stepsPerEpoch);
     const rate = event.altKey ? rateOf(scale, clamp(y, scale.box.top, scale.box.bottom)) : snappedRate(scale, y);
@@ -136,13 +134,16 @@ export class Gestures {
       const by = epochOf(scale, x) - epochOf(scale, drag.x);
       const longer = Math.max(1, Math.round(start.epochs + by));
       this.plot.reach(longer);
-      this.hands.try(stretched(start, longer, now));
+      const made = stretched(start, longer, now);
+      this.hands.try(made);
+      this.hands.readOut({ epoch: made.epochs, rate: 0 }, `${made.epochs} epoch${made.epochs === 1 ? "" : "s"}`);
       return;
     }
     const { knots, epochs } = start;
     if (drag.kind === "knot") {
       const made = moved(knots, drag.place, epoch / epochs, rate, now);
       this.hands.try({ knots: made, epochs });
+      this.hands.choose(drag.place);
       this.show(made, drag.place, epochs);
       return;
     }
@@ -152,6 +153,7 @@ export class Gestures {
     const sideways = Math.abs(x - drag.x) > 2 * SLACK_PX ? by : 0;
     const made = pieceMoved(knots, drag.place, sideways, factor, now);
     this.hands.try({ knots: made, epochs });
+    this.hands.choose(drag.place, drag.place);
     this.show(made, drag.place + 1, epochs);
   }
 

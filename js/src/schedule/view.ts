@@ -76,6 +76,7 @@ export class EditorView implements Hands {
   }
 
   choose(place: number | undefined, piece?: number): void {
+    if (place === this.chosen && piece === this.piece) return;
     this.chosen = place;
     this.piece = piece;
     this.drawCurve(false);
@@ -95,13 +96,13 @@ export class EditorView implements Hands {
     this.act("take", rate);
   }
 
-  readOut(at: { epoch: number; rate: number } | undefined): void {
+  readOut(at: { epoch: number; rate: number } | undefined, words?: string): void {
     show(this.read, Boolean(at));
     if (!at) return;
     const { knots, epochs, stepsPerEpoch } = this.picture();
     const rate = Number.isNaN(at.rate) ? rateAt(knots, Math.min(1, Math.max(0, at.epoch / epochs))) : at.rate;
     const step = stepsPerEpoch ? ` · step ${Math.round(at.epoch * stepsPerEpoch).toLocaleString("en-US")}` : "";
-    setText(this.read, `${at.epoch ? `epoch ${digits(at.epoch, 3)}${step} · ` : ""}${rateText(rate)}`);
+    setText(this.read, words ?? `${at.epoch ? `epoch ${digits(at.epoch, 3)}${step} · ` : ""}${rateText(rate)}`);
     const { scale } = this.plot;
     const right = xOf(scale, at.epoch) > (scale.box.left + scale.box.right) / 2;
     const low = yOf(scale, rate) < scale.box.top + 34;
