@@ -105,11 +105,18 @@ class Checkup:
     def progress(self) -> dict[str, Any]:
         """How far the scan is, for the page."""
         done, of = (0, 0) if self._scan is None else self._scan.progress
-        state = "running" if self.running else "none"
-        if state == "none" and self._facts is not None:
-            state = "done" if self._facts.complete else "stopped"
         trouble = "" if self._scan is None else self._scan.error
-        return {"state": state, "done": done, "of": of, "trouble": trouble, "sizes": self._sizes}
+        shown = {"done": done, "of": of, "trouble": trouble, "sizes": self._sizes}
+        return {"state": self._state(), **shown}
+
+    def _state(self) -> str:
+        if self.running:
+            return "running"
+        if self._scan is not None and self._scan.status == "cancelled":
+            return "stopped"
+        if self._facts is None:
+            return "none"
+        return "done" if self._facts.complete else "stopped"
 
     def _card(self, finding: Finding, index: ImageIndex) -> dict[str, Any]:
         kept = self._kept.get(finding.kind)

@@ -87,7 +87,8 @@ def picture(images: ImageSet, look: Look) -> Picture:
 def view(look: Look) -> View:
     """What the run's loader looks through.
 
-    Mixup and CutMix come later, on whole batches, and are not part of it.
+    Mixup and CutMix come later, on whole batches, and are not part of it. A run leaves files out
+    that it can't read, which moves the ids of those behind them: it then draws other cuts.
     """
     lens = look.lens
     augment = None if look.epoch == VALIDATED else look.augment

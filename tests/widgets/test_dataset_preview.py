@@ -327,6 +327,17 @@ def test_few_images_are_checked_without_being_asked_to(open_page, folder) -> Non
     assert (card["action"], card["count"], card["kept"]) == ("Exclude", 1, False)
 
 
+def test_a_check_is_stopped_and_taken_up_again(open_page, folder) -> None:
+    page = open_page(folder)
+    assert page.preview.scan["state"] == "none"
+    page.ask("scan")
+    assert page.preview.scan["state"] == "running"
+    page.ask("stop scan")
+    until(lambda: page.preview.scan["state"] == "stopped")
+    page.ask("scan")
+    checked(page)
+
+
 def test_a_finding_is_shown_settled_and_taken_as_it_is(open_page, folder) -> None:
     for name in ("a.jpg", "b.jpg"):
         (folder / "dogs" / name).write_bytes(b"")

@@ -34,7 +34,7 @@ export class Findings {
     const found = this.model.get("found") as Finding[];
     const { complete } = this.model.get("about") as About;
     const running = scan.state === "running";
-    show(this.check, !running && scan.state !== "done");
+    show(this.check, !running, scan.state === "none" ? "Check the images" : scan.state === "done" ? "Check again" : "Go on");
     setAttribute(this.check, "disabled", !complete);
     show(this.stop, running);
     show(this.bar, running);

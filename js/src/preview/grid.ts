@@ -10,7 +10,7 @@ import type { Store } from "./store";
 import { Tile } from "./tile";
 
 /** Width that a picture has at least, in a narrow place and in a wide one. */
-const LEAST = { narrow: 78, wide: 104 };
+const LEAST = { narrow: 62, wide: 104 };
 const NARROW = 480;
 const CAPTION = 20;
 /** Draws of an image side by side, at most. */
