@@ -138,7 +138,8 @@ class Draft:
         ConfigError
             If they make no sense.
         """
-        own = self._own_rate or check(schedule).lr != self.config.schedule.lr
+        schedule = check(schedule)
+        own = self._own_rate or schedule.lr != self.config.schedule.lr
         self._settle({**self._values, "epochs": epochs}, schedule)
         self._own_rate = own
         for name in (*CURVE, "epochs"):
