@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from nbfinetune.data.image_index import ImageIndex, write_whole
+from nbfinetune.data.image_index import ImageIndex, printable, write_whole
 from nbfinetune.data.splits import LEFT_OUT, TRAIN, VAL
 from nbfinetune.errors import ConfigError, DataError
 from nbfinetune.records import DataEdit, Exclude, MoveTo, Relabel
@@ -52,7 +52,7 @@ def apply_edits(
     """
     if not edits:
         return index
-    ids = _ids_by_item(index)
+    ids = _ids_by_item(index, {_key(edit.item) for edit in edits})
     labels, split = index.labels.copy(), index.split.copy()
     for edit in sorted(edits, key=lambda edit: isinstance(edit, Exclude)):
         found = ids.get(_key(edit.item), [])
@@ -73,12 +73,13 @@ def require_known(index: ImageIndex, edits: Sequence[DataEdit]) -> None:
     ConfigError
         Names the first, with the closest names that there are.
     """
-    ids = _ids_by_item(index) if edits else {}
-    unknown = [edit.item for edit in edits if _key(edit.item) not in ids]
+    known = _ids_by_item(index, {_key(edit.item) for edit in edits})
+    unknown = [edit.item for edit in edits if _key(edit.item) not in known]
     if unknown:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+        names = [_key(index.item(image)) for image in range(len(index))]
         raise ConfigError(
-            f"edits: there is no image {unknown[0]!r}{more}; {_closest(unknown[0], list(ids))}"
+            f"edits: there is no image {unknown[0]!r}{more}; {_closest(unknown[0], names)}"
         )
 
 
@@ -113,11 +114,16 @@ def save_edits(path: Path, edits: Iterable[DataEdit]) -> None:
     write_whole(path, msgspec.json.format(written, indent=1))
 
 
-def _ids_by_item(index: ImageIndex) -> dict[str, list[int]]:
+def _ids_by_item(index: ImageIndex, wanted: Collection[str]) -> dict[str, list[int]]:
     """A list may name one file in several rows."""
+    if not index.items:
+        return {row: [int(row)] for row in wanted if row.isdecimal() and int(row) < len(index)}
     ids: dict[str, list[int]] = {}
-    for image in range(len(index)):
-        ids.setdefault(_key(index.item(image)), []).append(image)
+    for image, item in enumerate(index.items):
+        # Almost every name is plain; of a hundred thousand each step would be felt.
+        key = item if item.isascii() and os.sep == "/" else _key(printable(item))
+        if key in wanted:
+            ids.setdefault(key, []).append(image)
     return ids
 
 
