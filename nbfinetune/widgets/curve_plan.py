@@ -117,6 +117,9 @@ def plan_from(value: Any, axis: Axis, before: Plan) -> Plan:
         drawn = msgspec.convert(value, Drawn)
     except msgspec.ValidationError as error:
         raise ScheduleError(f"the page sent a curve that makes no sense: {error}") from error
+    if drawn.points == points(before.schedule):
+        # Only the length is another: a preset stays one.
+        return Plan(before.schedule, drawn.epochs)
     rates = [rate for _, rate, _ in drawn.points]
     if negative := [rate for rate in rates if rate < 0.0]:
         raise ScheduleError(f"a learning rate of {negative[0]:g} is impossible: it is at least 0")

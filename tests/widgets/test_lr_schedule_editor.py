@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import threading
@@ -157,6 +158,12 @@ def test_a_preset_becomes_knots_by_the_menu_and_keeps_its_shape(page: Page) -> N
     assert max(rate for _, rate, _ in page.editor.curve["points"]) == 2e-3
     page.say("schedule", "cosine")
     assert page.editor.schedule == Cosine(lr=2e-3, warmup=0.1)
+
+
+def test_a_preset_that_is_only_made_longer_stays_a_preset(page: Page) -> None:
+    before = page.editor.schedule
+    assert page.draw(json.loads(json.dumps(page.editor.curve["points"])), 9) == ""
+    assert (page.editor.schedule, page.editor.epochs) == (before, 9)
 
 
 def test_values_that_the_page_does_not_show_are_kept() -> None:

@@ -24,12 +24,20 @@ export class KnotBar {
   private readonly remove = el("button", { class: "nbft-tool", type: "button", "aria-label": "Delete knot", title: "Delete knot (Delete)" }, "×");
 
   constructor(change: (change: KnotChange) => void, remove: () => void, say: (error: string) => void) {
-    const number = (control: HTMLInputElement, name: "epoch" | "rate") =>
-      control.addEventListener("change", () => {
-        const value = control.value.trim() === "" ? Number.NaN : Number(control.value);
+    const number = (control: HTMLInputElement, name: "epoch" | "rate") => {
+      const commit = () => {
+        if (control.value === control.defaultValue) return;
+        const typed = control.value;
+        const value = typed.trim() === "" ? Number.NaN : Number(typed);
+        // What is drawn next is what stands, typed or not.
+        control.defaultValue = typed;
         if (Number.isFinite(value)) change({ [name]: value });
-        else say(`${JSON.stringify(control.value)} is not a number; write it like 0.001 or 1e-3`);
-      });
+        else say(`${JSON.stringify(typed)} is not a number; write it like 0.001 or 1e-3`);
+      };
+      control.addEventListener("change", commit);
+      // The notebook takes the Enter key, so no change would be told of.
+      control.addEventListener("keydown", (event) => event.key === "Enter" && commit());
+    };
     number(this.epoch, "epoch");
     number(this.rate, "rate");
     this.piece.addEventListener("change", () => change({ piece: this.piece.value as Piece }));
