@@ -6,6 +6,7 @@ from typing import Any
 
 from nbfinetune.records import (
     BatchSizeReduced,
+    CacheUnused,
     CommandApplied,
     Event,
     LayersUnfrozen,
@@ -45,6 +46,7 @@ _WORDS: dict[type, Any] = {
     CommandApplied: _command,
     LayersUnfrozen: lambda e: f"layers thawed: {e.trainable_parameters:,} parameters train",
     BatchSizeReduced: lambda e: f"out of memory: batches go in pieces of {e.micro_batch}",
+    CacheUnused: lambda e: e.reason,
     RunRestored: lambda e: f"taken up again from step {e.step:,}",
     RunPaused: "paused",
     RunResumed: "resumed",

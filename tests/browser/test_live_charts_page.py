@@ -192,6 +192,27 @@ def test_the_colours_follow_the_theme(run, open_charts):
     charts.until(f"{ink} === 'rgb(250, 250, 250)'")
 
 
+def test_a_view_that_is_drawn_before_it_is_on_the_page_takes_its_colours_there(run, open_charts):
+    charts = open_charts(run.path)
+    drawn(charts, "Loss", 150)
+    charts.page.evaluate(
+        """async () => {
+            document.documentElement.style.setProperty('--jp-ui-font-color1', 'rgb(250, 250, 250)');
+            const late = Object.assign(document.createElement('div'), { id: 'late' });
+            globalThis.late = late;
+            document.getElementById('second').append(late);
+            late.remove();
+            const found = document.getElementById.bind(document);
+            document.getElementById = (id) => (id === 'late' ? late : found(id));
+            await view('late');
+        }"""
+    )
+    plot = "late.querySelector(\"[aria-label='Loss'] .nbft-plot\")"
+    charts.page.wait_for_timeout(300)
+    charts.page.evaluate("document.getElementById('second').append(late); late.scrollIntoView()")
+    charts.until(f"{plot}.layout?.font?.color === 'rgb(250, 250, 250)'")
+
+
 def test_without_a_kernel_the_last_picture_is_shown(run, open_charts, monkeypatch):
     monkeypatch.setattr(LiveCharts, "_answer", lambda *_: None)
     monkeypatch.setattr(LiveCharts, "_take", lambda *_: None)

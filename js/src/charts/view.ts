@@ -79,13 +79,15 @@ export class ChartsView implements Surroundings {
     const totals = this.feed.runs.map((run) => scaled(run.standing.totalSteps, run, this.options));
     const total = Math.max(0, ...totals);
     const end = chart === "learning_rate" && total ? Math.max(total, ...ends) : roundedEnd(Math.max(0, ...ends), total);
-    this.theme ??= themeAt(this.grid.querySelector<HTMLElement>(".nbft-panel") ?? this.grid);
+    const theme = this.theme ?? themeAt(this.grid.querySelector<HTMLElement>(".nbft-panel") ?? this.grid);
+    // Before it is on the page, an element has no colours.
+    if (this.grid.isConnected) this.theme = theme;
     return {
       across: this.across ?? ([0, end] as [number, number]),
       log: (chart === "loss" && this.model.get("log_loss")) || (chart === "learning_rate" && this.model.get("log_lr")),
       limits: LIMITS[chart] ?? {},
       byEpoch: this.options.byEpoch,
-      theme: this.theme,
+      theme,
     };
   }
 
@@ -134,7 +136,10 @@ export class ChartsView implements Surroundings {
       this.theme = undefined;
       everything();
     }, signal);
-    const sizes = new ResizeObserver(() => requestAnimationFrame(() => this.charts.forEach((chart) => chart.resize())));
+    const sizes = new ResizeObserver(() => {
+      if (!this.theme) everything();
+      requestAnimationFrame(() => this.charts.forEach((chart) => chart.resize()));
+    });
     for (const chart of this.charts.values()) sizes.observe(chart.region);
     const views = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
