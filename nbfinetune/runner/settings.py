@@ -152,9 +152,9 @@ def _search(flat: dict[str, Any]) -> Any:
     if not isinstance(lr, str):
         return flat.pop("lr_search", "off")
     if lr != AUTO:
-        near = difflib.get_close_matches(lr.lower(), [AUTO], n=1, cutoff=0.5)
-        hint = f"closest: {near[0]!r}, which has the worker find one" if near else f"or {AUTO!r}"
-        raise ConfigError(f"lr is {lr!r}; give a number such as 1e-3; {hint}")
+        raise ConfigError(
+            f"lr is {lr!r}; give a number such as 1e-3; closest: {AUTO!r}, which has one found"
+        )
     del flat["lr"]
     return flat.pop("lr_search", "first")
 

@@ -220,6 +220,8 @@ class Sweep:
         ------
         RunTimeout
             If it has not ended in time; it runs on.
+        RunError
+            If something broke it off, such as a full disk.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         bar = self._bar() if progress else None
@@ -235,6 +237,8 @@ class Sweep:
             if bar is not None:
                 bar.n = sum(trial.state.is_finished() for trial in self._trials())
                 bar.close()
+        if trouble := self._study.user_attrs.get(REASON):
+            raise RunError(f"sweep {self.id} broke off: {trouble}; resume() goes on")
         return self
 
     def promote(self, epochs: int) -> Run:

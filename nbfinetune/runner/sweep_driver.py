@@ -47,11 +47,14 @@ class Conductor:
     def work(self) -> None:
         """Run all that is left."""
         try:
+            self._study.set_user_attr(REASON, "")
             while not self._driver.is_asked_to_stop():
                 trial = self._next()
                 if trial is None:
                     return
                 self._conduct(trial)
+        except Exception as error:  # noqa: BLE001 - nobody hears what a thread raises
+            self._study.set_user_attr(REASON, f"{type(error).__name__}: {error}")
         finally:
             self._driver.leave()
 

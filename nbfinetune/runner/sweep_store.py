@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SWEEPS = "sweeps"
 _PLAN, _JOURNAL, _DRIVER, _STOP = "sweep.json", "journal.log", "driver.json", "stop"
 
+LOCK_S = 5
+"""A lock on the journal that is older was left by a kernel that died; writing takes milliseconds."""
+
 STARTUP = 2
 """Runs that are trained to their end before any is measured by their median."""
 
@@ -79,7 +82,11 @@ def open_study(folder: Path, plan: Plan) -> Study:
     # Only what goes wrong: each trial is a run with a log of its own.
     logging.getLogger("optuna").setLevel(logging.WARNING)
     path = str(folder / _JOURNAL)
-    lock = journal.JournalFileOpenLock(path) if sys.platform == "win32" else None
+    lock = (
+        journal.JournalFileOpenLock(path, grace_period=LOCK_S)
+        if sys.platform == "win32"
+        else journal.JournalFileSymlinkLock(path, grace_period=LOCK_S)
+    )
     storage = optuna.storages.JournalStorage(journal.JournalFileBackend(path, lock_obj=lock))
     falls = plan.config.training.monitor == "val_loss"
     study = optuna.create_study(

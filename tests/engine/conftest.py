@@ -33,17 +33,25 @@ class Log:
 
 
 class Script:
-    """Commands that are given when the log has reached a step."""
+    """Commands that are given when the log has reached a step, or holds an event of a kind."""
 
-    def __init__(self, log: Log, script: dict[int, Sequence[Command]]) -> None:
+    def __init__(
+        self,
+        log: Log,
+        script: dict[int, Sequence[Command]],
+        on_event: dict[type[Event], Sequence[Command]],
+    ) -> None:
         self._log = log
         self._script = dict(script)
+        self._on_event = dict(on_event)
         self._number = 0
 
     def poll(self) -> list[tuple[int, Command]]:
         step = max((done.step for done in self._log.of(StepDone)), default=0)
         due = [key for key in self._script if key <= step]
         commands = [command for key in sorted(due) for command in self._script.pop(key)]
+        for kind in [kind for kind in self._on_event if self._log.of(kind)]:
+            commands += self._on_event.pop(kind)
         start = self._number
         self._number += len(commands)
         return [(start + i, command) for i, command in enumerate(commands, start=1)]
@@ -85,13 +93,16 @@ def engine(tmp_path: Path, images: tuple[np.ndarray, np.ndarray]) -> Callable[..
         script: dict[int, Sequence[Command]] | None = None,
         folder: Path | None = None,
         edits: Sequence[Any] = (),
+        told: Sequence[Event] = (),
+        on_event: dict[type[Event], Sequence[Command]] | None = None,
+        data: Any = None,
         **settings: Any,
     ) -> Outcome:
         nonlocal count
         count += 1
         again = folder is not None
         folder = folder or tmp_path / f"run{count}"
-        accepted = accept(images)
+        accepted = accept(images if data is None else data)
         if not again:
             folder.mkdir()
             accepted.place(folder)
@@ -110,7 +121,8 @@ def engine(tmp_path: Path, images: tuple[np.ndarray, np.ndarray]) -> Callable[..
         outcome = Outcome(config, folder, log)
         state = last_checkpoint(folder) if again else None
         try:
-            train(config, folder, log, Script(log, script or {}), state=state, edits=edits)
+            commands = Script(log, script or {}, on_event or {})
+            train(config, folder, log, commands, state=state, edits=edits, told=told)
         except Exception as error:
             error.outcome = outcome
             raise
