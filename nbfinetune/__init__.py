@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
     from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
+    from nbfinetune.widgets.sweep_view import SweepView
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ _HOME = {
     "NbFinetuneError": "nbfinetune.errors",
     "Run": "nbfinetune.runner.run",
     "Sweep": "nbfinetune.runner.sweep",
+    "SweepView": "nbfinetune.widgets.sweep_view",
     "cross_validate": "nbfinetune.runner.cross_validation",
     "errors": "",
     "find_lr": "nbfinetune.runner.lr_finding",
@@ -54,6 +56,7 @@ __all__ = [
     "NbFinetuneError",
     "Run",
     "Sweep",
+    "SweepView",
     "__version__",
     "cross_validate",
     "errors",

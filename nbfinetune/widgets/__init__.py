@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
     from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
+    from nbfinetune.widgets.sweep_view import SweepView
 
 # Where each widget lives.
 _HOME = {
@@ -17,9 +18,10 @@ _HOME = {
     "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
     "LRScheduleEditor": "nbfinetune.widgets.lr_schedule_editor",
     "LiveCharts": "nbfinetune.widgets.live_charts",
+    "SweepView": "nbfinetune.widgets.sweep_view",
 }
 
-__all__ = ["DatasetPreview", "FineTuneWidget", "LRScheduleEditor", "LiveCharts"]
+__all__ = ["DatasetPreview", "FineTuneWidget", "LRScheduleEditor", "LiveCharts", "SweepView"]
 
 
 def __getattr__(name: str) -> object:

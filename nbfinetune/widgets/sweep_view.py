@@ -1,0 +1,162 @@
+"""`SweepView`: the runs of a sweep over each other, and a click that trains the best in full."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Any
+
+import ipywidgets
+
+from nbfinetune.errors import ConfigError, NbFinetuneError
+from nbfinetune.records import TrainingConfig, checked
+from nbfinetune.runner.run import Run
+from nbfinetune.runner.sweep import Sweep
+from nbfinetune.widgets.draft import in_words, read, written
+from nbfinetune.widgets.fields import Field, Panel
+from nbfinetune.widgets.live_charts import LiveCharts
+from nbfinetune.widgets.settings_form import SettingsForm
+
+LOOK_S = 0.5
+"""Seconds between two looks at the sweep."""
+
+FULL = Field("epochs", "Epochs of the full run", "integer", "Length of the run that Train starts")
+PANEL = Panel("sweep", "Sweep", "Sweep", (FULL,))
+
+
+class SweepView(ipywidgets.Box):
+    """A sweep as it comes: where it stands, its runs over each other, and the best one's way on.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Running or over.
+
+    Attributes
+    ----------
+    run : Run or None
+        The full run that was started from here.
+    """
+
+    run: Run | None = None
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        self._epochs = TrainingConfig().epochs
+        self._shown: list[str] = []
+        self._error = ""
+        self._guard = threading.RLock()
+        self._form = SettingsForm(PANEL, self._do, self._guard)
+        layout = ipywidgets.Layout(display="block", width="100%")
+        super().__init__((self._form,), layout=layout, _dom_classes=("nbft-surface",))
+        self._look()
+        looking = threading.Thread(target=_keep_looking, args=(weakref.ref(self),), daemon=True)
+        looking.start()
+
+    def promote(self) -> Run:
+        """Train the best run's settings in full, and show it here.
+
+        Raises
+        ------
+        RunError
+            If no run has come to its end yet.
+        """
+        from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
+
+        with self._guard:
+            self.run = self._sweep.promote(self._epochs)
+            self.children = (*self._parts()[:2], FineTuneWidget(run=self.run))
+        return self.run
+
+    def _do(self, name: str, value: Any) -> str:
+        if name == "promote":
+            self.promote()
+        elif name == "stop":
+            threading.Thread(target=self._sweep.stop, daemon=True).start()
+        elif name == "resume":
+            self._sweep.resume()
+            threading.Thread(target=_keep_looking, args=(weakref.ref(self),), daemon=True).start()
+        elif name == FULL.name:
+            return self._take_epochs(value)
+        else:
+            return f"there is no setting {name!r}"
+        self._look()
+        return ""
+
+    def _take_epochs(self, value: Any) -> str:
+        try:
+            self._epochs = checked(TrainingConfig(epochs=read(FULL, value))).epochs
+            self._error = ""
+        except ConfigError as error:
+            self._error = in_words(str(error))
+        self._look()
+        return self._error
+
+    def _look(self) -> bool:
+        """Draw where the sweep stands; whether it is still at it."""
+        running = self._sweep.status == "running"
+        runs = self._sweep.runs
+        with self._guard:
+            if [run.id for run in runs] != self._shown and runs:
+                self._overlay(runs)
+            self._form.state = {
+                "values": {FULL.name: written(self._epochs)},
+                "errors": {FULL.name: self._error} if self._error else {},
+                "buttons": self._buttons(running=running),
+                "note": self._standing(),
+            }
+        return running
+
+    def _overlay(self, runs: list[Run]) -> None:
+        charts = LiveCharts(runs)
+        charts.labels = self._labels(len(runs))
+        shown = self._parts()
+        before = shown[1] if len(shown) > 1 else None
+        self.children = (self._form, charts, *shown[2:])
+        self._shown = [run.id for run in runs]
+        if before is not None:
+            before.close()
+
+    def _parts(self) -> list[Any]:
+        return list(getattr(self, "children", ()))
+
+    def _labels(self, count: int) -> list[str]:
+        table = self._sweep.to_frame()
+        names = list(self._sweep.plan.space)
+        return [
+            ", ".join(f"{name} {_short(row[name])}" for name in names)
+            for _, row in table.head(count).iterrows()
+        ]
+
+    def _standing(self) -> str:
+        said = repr(self._sweep).removeprefix("Sweep(").removesuffix(")")
+        try:
+            best = self._sweep.best
+        except NbFinetuneError:
+            return said
+        shown = [run.id for run in self._sweep.runs]
+        return f"{said} · best so far: {self._labels(len(shown))[shown.index(best.id)]}"
+
+    def _buttons(self, *, running: bool) -> list[dict[str, Any]]:
+        over = any(self._sweep.to_frame()["state"] == "finished")
+        ways = [
+            ("promote", "Train the best in full", "With its images, its split and its seed", over)
+        ]
+        if running:
+            ways.append(("stop", "Stop the sweep", "End the run in hand, begin no other", True))
+        elif self._sweep.status == "stopped":
+            ways.append(("resume", "Go on", "With the runs that wait", True))
+        return [dict(zip(("name", "label", "help", "enabled"), way, strict=True)) for way in ways]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)[:40]
+
+
+def _keep_looking(view: weakref.ref[SweepView]) -> None:
+    pause = threading.Event()
+    while (shown := view()) is not None and shown.comm is not None:
+        if not shown._look():  # noqa: SLF001 - it is the view's own thread
+            return
+        del shown
+        pause.wait(LOOK_S)
