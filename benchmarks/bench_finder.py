@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from nbfinetune.data.sources import accept
 from nbfinetune.engine.ports import NoCommands
 from nbfinetune.engine.train import train
+from nbfinetune.errors import NonFiniteLoss
 from nbfinetune.records import EpochDone, Event, LearningRateFound, RateTried
 from nbfinetune.runner.settings import configure
 from nbfinetune.schedules.lr_suggestions import RULE
@@ -59,7 +60,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("shared", type=Path, help="folder with tf_flowers.zip and weights/")
     parser.add_argument("--photos", type=int, default=480, help="training photos")
-    parser.add_argument("--seeds", type=int, default=1, help="runs of which losses are averaged")
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="searches, and runs whose losses are averaged"
+    )
     parser.add_argument("--only", default="", help="digits or flowers")
     parser.add_argument("--save", type=Path, help="write curves and losses to this JSON file")
     arguments = parser.parse_args()
@@ -72,11 +75,10 @@ def main() -> None:
                 kept[f"{name}, {optimizer}"] = found
                 if arguments.save:
                     arguments.save.write_text(json.dumps(kept))
-    print("\nsuggestion as a multiple of the best rate of the grid")
+    print(f"\nsuggestion as a multiple of the best rate of the grid; aim {1 / AIM:.2f} to {AIM}")
     for name, found in kept.items():
-        told = ", ".join(f"{rule} {factor:.2f}" for rule, factor in found["factors"].items())
-        print(f"{name}: {told}")
-    print(f"the rule that is taken is {RULE}")
+        met = all(1 / AIM <= value <= AIM for value in found["factors"][RULE])
+        print(f"{name}: {_told(found['factors'])}; {RULE} {'meets' if met else 'misses'} it")
 
 
 def _cases(arguments: argparse.Namespace, scratch: Path) -> list[tuple[str, Any, dict[str, Any]]]:
@@ -112,9 +114,10 @@ def _compare(
 ) -> dict[str, Any]:
     print(f"\n{name}, {settings['optimizer']}", flush=True)
     seeds = range(arguments.seeds)
-    search = _run(data, {**settings, "epochs": 1}, search="only")
-    (found,) = search.of(LearningRateFound)
-    print(f"  {found.sentence}")
+    searches = [_run(data, {**settings, "epochs": 1, "seed": s}, search="only") for s in seeds]
+    found = [search.of(LearningRateFound)[0] for search in searches]
+    for one in found:
+        print(f"  {one.sentence}", flush=True)
     losses = []
     for lr in grid:
         logs = [_run(data, {**settings, "epochs": 2, "lr": lr, "seed": seed}) for seed in seeds]
@@ -122,11 +125,16 @@ def _compare(
         losses.append(sum(ends) / len(ends))
         print(f"  lr {lr:8.1e}  validation loss {losses[-1]:.4f}", flush=True)
     best = grid[losses.index(min(losses))]
-    factors = {rule: lr / best for rule, lr in found.suggestions.items()}
-    told = ", ".join(f"{rule} {factor:.2f}" for rule, factor in factors.items())
-    print(f"  best {best:.1e}; suggestions as a multiple of it: {told}")
-    curve = [(e.lr, e.loss) for e in search.of(RateTried)]
-    return {"factors": factors, "curve": curve, "grid": list(zip(grid, losses, strict=True))}
+    rules = found[0].suggestions
+    factors = {rule: [one.suggestions.get(rule, 0.0) / best for one in found] for rule in rules}
+    print(f"  best {best:.1e}; suggestions as a multiple of it: {_told(factors)}")
+    curves = [[(e.lr, e.loss) for e in search.of(RateTried)] for search in searches]
+    return {"factors": factors, "curves": curves, "grid": list(zip(grid, losses, strict=True))}
+
+
+def _told(factors: dict[str, list[float]]) -> str:
+    each = {rule: " ".join(f"{value:.2f}" for value in values) for rule, values in factors.items()}
+    return ", ".join(f"{rule} {values}" for rule, values in each.items())
 
 
 def _run(data: Any, settings: dict[str, Any], search: str = "off") -> Any:
@@ -138,11 +146,7 @@ def _run(data: Any, settings: dict[str, Any], search: str = "off") -> Any:
         accepted.place(Path(folder))
         try:
             train(config, Path(folder), log, NoCommands())
-        except ArithmeticError:
-            return None
-        except Exception as error:
-            if type(error).__name__ != "NonFiniteLoss":
-                raise
+        except NonFiniteLoss:
             return None
     return log
 

@@ -26,7 +26,7 @@ SWEEPS = "sweeps"
 _PLAN, _JOURNAL, _DRIVER, _STOP = "sweep.json", "journal.log", "driver.json", "stop"
 
 LOCK_S = 5
-"""A lock on the journal that is older was left by a kernel that died; writing takes milliseconds."""
+"""An older lock on the journal was left by a kernel that died: writing takes milliseconds."""
 
 STARTUP = 2
 """Runs that are trained to their end before any is measured by their median."""
