@@ -1,6 +1,6 @@
 // The finder's curve behind the schedule, and its suggestions as marks to drag.
 
-import { rateText, type Scale, yOf } from "./axes";
+import { digits, rateText, type Scale, yOf } from "./axes";
 import { lossPath } from "./paths";
 import type { Picture } from "./protocol";
 import { pool, set, svg } from "./svg";
@@ -28,13 +28,14 @@ export class FinderMarks {
     const marks = pool(this.marks, inView.length, mark);
     const { left, right } = scale.box;
     const width = right - left;
-    const longest = inView.length * 84;
-    const from = width * (1 - PART) > longest ? PART : 0;
+    // Where there is no room for its name, a rule is told by the sentence below and the tooltip.
+    const roomy = width * (1 - PART) > inView.length * 96;
     [...inView].sort(([, a], [, b]) => b - a).forEach(([rule, rate], i) => {
       const element = marks[i] as SVGGElement;
-      const words = `${rule} ${rateText(rate)}`;
+      const short = rateText(digits(rate, 2));
+      const words = roomy ? `${rule} ${short}` : short;
       // Side by side, since rules often agree.
-      const x = left + width * (from + ((1 - from) * (i + 0.5)) / inView.length);
+      const x = left + width * (PART + ((1 - PART) * (i + 0.5)) / inView.length);
       set(element, {
         transform: `translate(0 ${yOf(scale, rate).toFixed(1)})`,
         "data-rate": rate, "aria-label": `Take ${rateText(rate)} (${rule})`,
@@ -45,11 +46,12 @@ export class FinderMarks {
       set(element.children[1] as Element, { x: x - half, width: 2 * half });
       set(element.children[2] as Element, { x });
       element.children[2]!.textContent = words;
+      element.children[3]!.textContent = `${rule}: ${rateText(rate)}; click to take it, or drag it first`;
     });
   }
 }
 
 function mark(): SVGGElement {
   return svg("g", { role: "button", tabindex: 0 },
-    svg("line"), svg("rect", { y: -8, height: 16, rx: 8 }), svg("text", { y: 3.5, "text-anchor": "middle" }));
+    svg("line"), svg("rect", { y: -8, height: 16, rx: 8 }), svg("text", { y: 3.5, "text-anchor": "middle" }), svg("title"));
 }

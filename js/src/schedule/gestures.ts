@@ -39,8 +39,6 @@ const SLACK_PX = 3;
 export class Gestures {
   private drag: Drag | undefined;
   private waiting: PointerEvent | undefined;
-  /** Milliseconds of script in the newest frames of a drag. */
-  readonly frames: number[] = [];
 
   constructor(private readonly plot: Plot, private readonly hands: Hands, signal: AbortSignal) {
     const { element } = plot;
@@ -107,11 +105,7 @@ export class Gestures {
   private follow(): void {
     const event = this.waiting;
     this.waiting = undefined;
-    if (!event || !this.drag) return;
-    const began = performance.now();
-    this.pull(event, this.drag);
-    this.frames.push(performance.now() - began);
-    if (this.frames.length > 600) this.frames.shift();
+    if (event && this.drag) this.pull(event, this.drag);
   }
 
   private pull(event: PointerEvent, drag: Drag): void {
