@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +23,11 @@ from nbfinetune.records import (
     Named,
     Schedule,
 )
-from nbfinetune.runner.settings import SECTIONS, SHORT, configure
+from nbfinetune.runner.settings import AUTO, SECTIONS, SHORT, configure
 from nbfinetune.schedules import Knots, check, default_lr
 from nbfinetune.widgets.curve_settings import curve_values, with_value
-from nbfinetune.widgets.fields import CURVE, FIELDS, Field
+from nbfinetune.widgets.fields import CURVE, FIELDS
+from nbfinetune.widgets.typed import in_words, read, written
 
 if TYPE_CHECKING:
     from nbfinetune.data.labelling import Rule
@@ -139,9 +139,10 @@ class Draft:
             If they make no sense.
         """
         schedule = check(schedule)
-        own = self._own_rate or schedule.lr != self.config.schedule.lr
-        self._settle({**self._values, "epochs": epochs}, schedule)
-        self._own_rate = own
+        rated = schedule.lr != self.config.schedule.lr
+        values = {**self._values, "epochs": epochs}
+        self._settle({**values, "lr_search": "off"} if rated else values, schedule)
+        self._own_rate = self._own_rate or rated
         for name in (*CURVE, "epochs"):
             self._typed.pop(name, None)
             self.errors.pop(name, None)
@@ -163,6 +164,8 @@ class Draft:
         """Every setting as its control shows it; what was refused stands as it was typed."""
         values = {name: written(self._values.get(name)) for name in FIELDS}
         values["data"] = place_of(self.accepted.source) if self.accepted else ""
+        if self.config.lr_search == "first":
+            values["lr"] = AUTO
         return {**values, **self._typed}
 
     def hidden(self) -> list[str]:
@@ -186,12 +189,14 @@ class Draft:
             raise
 
     def _take(self, name: str, value: Any) -> None:
-        curve = self.config.schedule
-        if name in CURVE:
+        curve, values = self.config.schedule, {**self._values, name: value}
+        if name == "lr":
+            values["lr_search"] = "first" if value == AUTO else "off"
+        if name in CURVE and value != AUTO:
             curve = with_value(curve, self.preset, name, value)
         if name == "optimizer" and not self._own_rate:
             curve = with_value(curve, self.preset, "lr", default_lr(str(value)))
-        self._settle({**self._values, name: value}, curve)
+        self._settle(values, curve)
         self._own_rate = self._own_rate or name == "lr"
 
     def _settle(self, values: Mapping[str, Any], curve: Schedule) -> None:
@@ -207,72 +212,13 @@ class Draft:
 
 def flat(config: FineTuneConfig) -> dict[str, Any]:
     """Every setting of a config under its keyword, the curve's values among them."""
-    values: dict[str, Any] = {"seed": config.seed}
+    values: dict[str, Any] = {"seed": config.seed, "lr_search": config.lr_search}
     for section, record in SECTIONS.items():
         for field in fields(record):
             if field.name != "source":
                 key = section if field.name == SHORT.get(section) else field.name
                 values[key] = getattr(getattr(config, section), field.name)
     return values | curve_values(config.schedule)
-
-
-def read(field: Field, raw: Any) -> Any:  # noqa: PLR0911 - one way out for each kind
-    """Value of what was typed into a control.
-
-    Raises
-    ------
-    ConfigError
-        If it can't be read as what the field takes.
-    """
-    if field.kind == "flag":
-        if not isinstance(raw, bool):
-            raise ConfigError(f"{raw!r} is neither on nor off")
-        return raw
-    text = str(raw).strip()
-    if not text:
-        if field.empty:
-            return None
-        raise ConfigError(f"{field.label.lower()} is needed")
-    if field.kind == "integer":
-        return _whole(text)
-    if field.kind in ("number", "slider"):
-        return _number(text)
-    if field.name == "milestones":
-        return tuple(_number(part) for part in text.replace(";", ",").split(",") if part.strip())
-    if field.name == "freeze" and text.isdigit():
-        return int(text)
-    if field.name == "checkpoint" and not Path(text).expanduser().is_file():
-        raise ConfigError(f"there is no file {text!r}")
-    return text
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text.replace("_", ""))
-    except ValueError:
-        raise ConfigError(f"{text!r} is not a whole number") from None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text.strip())
-    except ValueError:
-        raise ConfigError(
-            f"{text.strip()!r} is not a number; write it like 0.001 or 1e-3"
-        ) from None
-
-
-def written(value: Any) -> str | bool:
-    """A setting's value as a person would type it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, tuple):
-        return ", ".join(str(written(item)) for item in value)
-    return str(value)
 
 
 def place_of(source: Any) -> str:
@@ -284,20 +230,3 @@ def place_of(source: Any) -> str:
     if isinstance(source, (Folder, Idx, Archive)):
         return source.path
     return "files of a list" if isinstance(source, Files) else "arrays of this notebook"
-
-
-_LIMIT = re.compile(
-    r"^(?:[\w ]*: )?[\w.]+ is (?P<value>.+?): expected `\w+` (?P<sign>[<>]=?) (?P<limit>\S+)$"
-)
-_CHOICE = re.compile(r"^(?:[\w ]*: )?[\w.]+ is (?P<value>'.*?'): ")
-_SIGNS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
-
-
-def in_words(message: str) -> str:
-    """A refusal without the record's own vocabulary: its place on the page says which it is."""
-    if limit := _LIMIT.match(message):
-        value, bound = limit["value"].removesuffix(".0"), limit["limit"].removesuffix(".0")
-        return f"{value} is out of range: it must be {_SIGNS[limit['sign']]} {bound}"
-    if choice := _CHOICE.match(message):
-        return f"{choice['value']} is not among the choices"
-    return message

@@ -20,7 +20,7 @@ from nbfinetune.runner.run import Run
 from nbfinetune.store import RunStore
 from nbfinetune.widgets.bearings import Bearings, bearings
 from nbfinetune.widgets.control_bar import ControlBar
-from nbfinetune.widgets.draft import Draft, read
+from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.fields import (
     MODEL,
     OPTIMIZER_LIVE,
@@ -42,6 +42,7 @@ from nbfinetune.widgets.scene import Scene
 from nbfinetune.widgets.settings_form import SettingsForm
 from nbfinetune.widgets.steering import Steering
 from nbfinetune.widgets.surface import Surface
+from nbfinetune.widgets.typed import read
 
 if TYPE_CHECKING:
     from nbfinetune.data.labelling import Rule

@@ -8,9 +8,10 @@ from typing import Any
 from nbfinetune.records import LIVE, RESUMABLE
 from nbfinetune.runner.run import Run
 from nbfinetune.widgets import plan
-from nbfinetune.widgets.draft import Draft, written
+from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.looker import Outlook
 from nbfinetune.widgets.steering import Word
+from nbfinetune.widgets.typed import written
 
 
 @dataclass(frozen=True)

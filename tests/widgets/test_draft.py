@@ -87,6 +87,20 @@ def test_the_rate_follows_the_optimizer_until_it_is_set(draft: Draft) -> None:
     assert draft.config.schedule.lr == 0.5
 
 
+def test_a_rate_that_is_to_be_found_stays_so_until_one_is_given() -> None:
+    draft = Draft("digits", {"lr": "auto"})
+    assert (draft.shown()["lr"], draft.config.lr_search) == ("auto", "first")
+    draft.set("epochs", "3")
+    draft.set("schedule", "linear")
+    assert draft.config.lr_search == "first"
+    draft.set("lr", "0.02")
+    assert (draft.config.lr_search, draft.config.schedule.lr) == ("off", 0.02)
+    assert draft.set("lr", " Auto ") == ""
+    assert draft.config.lr_search == "first"
+    draft.take_curve(Constant(lr=0.3), 3)
+    assert (draft.shown()["lr"], draft.config.lr_search) == ("0.3", "off")
+
+
 def test_a_new_curve_keeps_the_rate_and_brings_its_own_values(draft: Draft) -> None:
     draft.set("lr", "0.02")
     draft.set("schedule", "multi_step")
