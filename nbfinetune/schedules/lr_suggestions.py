@@ -17,7 +17,7 @@ SMOOTHING = 0.85
 """Weight of the past in the smoothed loss."""
 
 DIVERGED = 4.0
-"""A smoothed loss of so many times its best is the end of the search."""
+"""A smoothed loss of so many times its best, and twice its start, is the end of the search."""
 
 RULE = "steepest"
 """Whose suggestion is taken: with `benchmarks/bench_finder.py` it was nearest to the best rate.
@@ -25,8 +25,8 @@ RULE = "steepest"
 The curves of a run have their `lr` as their highest rate, and hold it for a moment only.
 """
 
-CLEAR_FALL = 0.05
-"""Least fall of the smoothed loss, as a part of where it began."""
+CLEAR_FALL, CLEAR_OF_CHANCE = 0.05, 4.0
+"""Least fall of the smoothed loss: a part of where it began, and deviations of its average."""
 
 FEWEST_TRIED = 12
 """Fewer rates than this tell nothing."""
@@ -77,8 +77,12 @@ def has_diverged(losses: Sequence[float]) -> bool:
     """Whether higher rates would tell no more: the loss is beyond `DIVERGED`, or not finite."""
     if not np.isfinite(losses[-1]):
         return True
+    if len(losses) <= FEWEST_TRIED:
+        return False
     smoothed = smooth(losses)
-    return bool(smoothed[-1] > DIVERGED * smoothed.min())
+    # The small losses of a trained model vary by more than that factor all the time.
+    best = max(float(smoothed.min()), float(np.mean(losses[:FEWEST_TRIED])) / 2.0)
+    return bool(smoothed[-1] > DIVERGED * best)
 
 
 def suggest(lrs: Sequence[float], losses: Sequence[float], rule: str = RULE) -> Suggestions:
@@ -98,9 +102,9 @@ def suggest(lrs: Sequence[float], losses: Sequence[float], rule: str = RULE) -> 
         return _none(_too_short(rates, len(lrs)))
     smoothed = smooth(raw)
     lowest = int(smoothed.argmin())
-    start = float(np.median(smoothed[: max(3, len(smoothed) // 8)]))
+    start, chance = _start(raw)
     fall = start - float(smoothed[lowest])
-    if fall < max(CLEAR_FALL * start, 2.0 * _noise(raw, smoothed)):
+    if fall < max(CLEAR_FALL * start, CLEAR_OF_CHANCE * chance):
         return _none(_no_fall(rates, smoothed, start))
     falling = slice(0, lowest + 1)
     by_rule = {
@@ -133,12 +137,11 @@ def _finite(lrs: Sequence[float], losses: Sequence[float]) -> tuple[Floats, Floa
     return rates[:count], raw[:count]
 
 
-def _noise(raw: Floats, smoothed: Floats) -> float:
-    """Deviation of the smoothed loss that chance alone would give, from its quieter half."""
-    half = max(3, len(raw) // 2)
-    scatter = float(np.median(np.abs(np.diff(raw[:half])))) / (0.6745 * np.sqrt(2.0))
+def _start(raw: Floats) -> tuple[float, float]:
+    """Mean loss at rates that change nothing yet, and how far chance alone moves its average."""
+    calm = raw[: max(3, len(raw) // 4)]
     kept = np.sqrt((1.0 - SMOOTHING) / (1.0 + SMOOTHING))
-    return scatter * float(kept) if len(smoothed) else 0.0
+    return float(calm.mean()), float(calm.std(ddof=1) * kept)
 
 
 def _steepest(rates: Floats, smoothed: Floats) -> int:
@@ -179,7 +182,7 @@ def _no_fall(rates: Floats, smoothed: Floats, start: float) -> str:
     end = float(smoothed[-1])
     if end > 1.5 * start:
         return (
-            f"the loss never fell below the {start:.3g} it began with, and rose from "
+            f"the loss never fell clearly below the {start:.3g} it began with, and rose from "
             f"{_rise(rates, smoothed, start):.2g} on; stay well below that. A trained model has "
             "nothing left to fall; one that is not may need another loss, or other data"
         )

@@ -80,7 +80,7 @@ def test_the_average_has_no_pull_towards_its_start():
     [
         (np.full(100, 2.3), "flat"),
         (with_noise(np.full(100, 2.3)), "flat"),
-        (2.3 + np.exp(4 * (LOGS + 2)), "never fell below the 2.3"),
+        (2.3 + np.exp(4 * (LOGS + 2)), "never fell clearly below the 2.3"),
         (with_noise(2.3 + np.exp(4 * (LOGS + 2))), "stay well below"),
         (np.where(np.arange(100) < 8, 2.3, np.nan), "only 8 rates"),
         (np.full(100, np.nan), "not finite from the first step"),
@@ -92,6 +92,15 @@ def test_without_a_fall_nothing_is_suggested_and_the_reason_is_told(losses, told
     assert found.by_rule == {}
     assert found.sentence.startswith("no clear minimum: ")
     assert told in found.sentence
+
+
+def test_a_trained_model_with_losses_of_all_sizes_is_told_to_have_nothing_left_to_fall():
+    small = np.random.default_rng(1).lognormal(-5, 1.0, 100)
+    losses = small + np.exp(4 * (LOGS + 2))
+    assert not any(has_diverged(losses[:count].tolist()) for count in range(1, 40))
+    found = suggest(RATES, losses)
+    assert found.lr is None
+    assert "A trained model has nothing left to fall" in found.sentence
 
 
 def test_losses_after_the_first_that_is_not_finite_do_not_count():
@@ -110,8 +119,11 @@ def test_a_loss_that_still_falls_at_the_end_is_told_of():
 
 def test_a_loss_of_four_times_its_best_ends_the_search():
     assert not has_diverged([1.0, 1.1, 1.2])
-    assert not has_diverged([1.0] * 10 + [5.0])
-    assert has_diverged([1.0] * 10 + [40.0])
+    assert not has_diverged([1.0, 1.1, 40.0])
+    assert not has_diverged([1.0] * 12 + [5.0])
+    assert has_diverged([1.0] * 12 + [40.0])
+    assert not has_diverged([1.0] * 12 + [0.1] * 40 + [1.5])
+    assert has_diverged([1.0] * 12 + [0.1] * 40 + [15.0])
     assert has_diverged([1.0, float("nan")])
     assert has_diverged([float("inf")])
 
