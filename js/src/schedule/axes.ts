@@ -111,9 +111,9 @@ export function epochTicks(epochs: number, count: number): number[] {
 }
 
 /** A rate as people write it: 3.1e-4, 0.001, 0.25. */
-export function rateText(rate: number): string {
+export function rateText(rate: number, count = 3): string {
   if (rate === 0) return "0";
-  const short = digits(rate, 3);
+  const short = digits(rate, count);
   if (short >= 0.001 && short < 1000) return String(short);
   return short.toExponential().replace("e+", "e");
 }

@@ -64,6 +64,7 @@ export class Gestures {
     const { knots, epochs, now } = this.hands.picture();
     if (held.kind === "knot") this.hands.choose(held.place);
     if (held.kind === "piece") this.hands.choose(held.place, held.place);
+    if (held.kind === "end") this.hands.choose(undefined);
     // With a knot at the present, if what is held would bend the piece that the present lies in.
     const opened = openedAt(knots, held.kind === "piece" ? Math.max(held.place, firstFree(knots, now)) : held.place, now);
     const start = held.kind === "end" || held.kind === "rate" ? { knots, epochs } : { knots: opened.knots, epochs };

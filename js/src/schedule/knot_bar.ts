@@ -65,7 +65,7 @@ export class KnotBar {
   private fill([at, rate, piece]: Knot, place: number, epochs: number, free: boolean, last: boolean): void {
     setAttribute(this.numbers, "aria-label", `Knot ${place + 1}`);
     write(this.epoch, String(digits(at * epochs, 4)));
-    write(this.rate, rateText(digits(rate, 6)) === rateText(rate) && digits(rate, 3) === digits(rate, 6) ? rateText(rate) : String(digits(rate, 6)));
+    write(this.rate, rateText(rate, 4));
     if (document.activeElement !== this.piece) this.piece.value = piece;
     for (const control of [this.epoch, this.rate, this.remove]) setAttribute(control, "disabled", !free);
     setAttribute(this.piece, "disabled", last);

@@ -2,6 +2,7 @@
 
 import { newId } from "../lib/dom";
 import { type Box, epochTicks, knotText, linearTicks, logTicks, rateText, type Scale, scaleFor, xOf, yOf } from "./axes";
+import { rateAt } from "./curve";
 import { isFree } from "./edits";
 import { FinderMarks } from "./finder_marks";
 import { curvePath, filled, linePath } from "./paths";
@@ -36,7 +37,7 @@ export class Plot {
     const lines = svg("g", { "clip-path": `url(#${id})` },
       this.finder.curve, this.groups, this.area, this.inForce, this.past, this.curve, this.chosenPiece, this.grip);
     const clip = svg("clipPath", { id }, this.clip);
-    this.element = svg("svg", { class: "nbft-plot", role: "group", "aria-label": "Curve" },
+    this.element = svg("svg", { class: "nbft-plot", role: "group", "aria-label": "Curve", tabindex: -1 },
       svg("defs", {}, clip), this.pastGround, this.grid, lines, this.present, this.end, this.finder.marks, this.knots);
   }
 
@@ -97,13 +98,23 @@ export class Plot {
     set(this.curve, { d: path });
     set(this.grip, { d: path });
     set(this.area, { d: filled(scale, path, now * epochs, epochs) });
-    const lines = pool(this.groups, picture.groups.length, () => svg("path", {}, svg("title")));
-    picture.groups.forEach(([name, multiple], i) => {
-      set(lines[i] as SVGPathElement, { d: curvePath(scale, knots, epochs, now, 1, multiple) });
-      (lines[i] as SVGPathElement).firstElementChild!.textContent = `${name}: ${multiple} × the curve`;
-    });
+    this.drawGroups(picture);
     const [from, to] = [knots[piece ?? -1]?.[0] ?? 1, knots[(piece ?? -1) + 1]?.[0] ?? 1];
     set(this.chosenPiece, { d: piece === undefined ? "" : curvePath(scale, knots, epochs, Math.max(from, now), to) });
+  }
+
+  private drawGroups({ groups, knots, epochs, now }: Picture): void {
+    const { scale } = this;
+    const lines = pool(this.groups, groups.length, () => svg("g", {}, svg("path", {}, svg("title")), svg("text")));
+    const middle = (1 + now) / 2;
+    groups.forEach(([name, multiple], i) => {
+      const [path, label] = (lines[i] as SVGGElement).children as unknown as [Element, Element];
+      set(path, { d: curvePath(scale, knots, epochs, now, 1, multiple) });
+      path.firstElementChild!.textContent = `${name}: ${rateText(multiple)} × the curve`;
+      // Many lines speak for themselves.
+      label.textContent = groups.length < 3 ? name : "";
+      set(label, { x: xOf(scale, middle * epochs).toFixed(1), y: (yOf(scale, multiple * rateAt(knots, middle)) - 5).toFixed(1) });
+    });
   }
 
   private drawRun({ course, past, now, epochs }: Picture): void {
