@@ -61,7 +61,7 @@ test("a pointer near a round rate or a whole epoch means it, elsewhere whole ste
 test("ticks are round and few, and figures are as people write them", () => {
   assert.deepEqual(logTicks(2e-6, 3e-3), [1e-5, 1e-4, 1e-3]);
   assert.deepEqual(epochTicks(2.1, 5), [0, 1, 2]);
-  assert.deepEqual([0, 1e-3, 3.14159e-4, 0.25, 12].map(rateText), ["0", "0.001", "3.14e-4", "0.25", "12"]);
+  assert.deepEqual([0, 1e-3, 3.14159e-4, 0.25, 12].map((rate) => rateText(rate)), ["0", "0.001", "3.14e-4", "0.25", "12"]);
   assert.equal(knotText([0.24, 3.1e-4, "linear"], 5, 44), "epoch 1.2 (step 53): 3.1e-4");
 });
 
