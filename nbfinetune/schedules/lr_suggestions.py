@@ -28,6 +28,9 @@ The curves of a run have their `lr` as their highest rate, and hold it for a mom
 CLEAR_FALL, CLEAR_OF_CHANCE = 0.05, 4.0
 """Least fall of the smoothed loss: a part of where it began, and deviations of its average."""
 
+FALL_BEGUN = 0.2
+"""Part of the fall that is through where its steepest point is looked for."""
+
 FEWEST_TRIED = 12
 """Fewer rates than this tell nothing."""
 
@@ -39,7 +42,8 @@ class Suggestions:
     Parameters
     ----------
     by_rule : dict of str to float
-        ``steepest``: where the loss falls fastest over the logarithm of the rate.
+        ``steepest``: where the loss falls fastest over the logarithm of the rate, at most half of
+        the rate at the lowest loss.
         ``valley``: a point in the middle of the longest stretch over which it falls (as fastai).
         ``minimum/10``: a tenth of the rate at the lowest loss. Empty where there is no minimum.
     lr : float, optional
@@ -106,9 +110,9 @@ def suggest(lrs: Sequence[float], losses: Sequence[float], rule: str = RULE) -> 
     fall = start - float(smoothed[lowest])
     if fall < max(CLEAR_FALL * start, CLEAR_OF_CHANCE * chance):
         return _none(_no_fall(rates, smoothed, start))
-    falling = slice(0, lowest + 1)
+    falling, begun = slice(0, lowest + 1), start - FALL_BEGUN * fall
     by_rule = {
-        "steepest": float(rates[_steepest(rates[falling], smoothed[falling])]),
+        "steepest": float(rates[_steepest(rates[falling], smoothed[falling], begun)]),
         "valley": float(rates[_valley(smoothed)]),
         "minimum/10": float(rates[lowest]) / 10.0,
     }
@@ -144,11 +148,17 @@ def _start(raw: Floats) -> tuple[float, float]:
     return float(calm.mean()), float(calm.std(ddof=1) * kept)
 
 
-def _steepest(rates: Floats, smoothed: Floats) -> int:
-    # The first averages are over few losses and jump.
-    first = min(len(rates) // 10, len(rates) - 2)
-    slopes = np.gradient(smoothed[first:], np.log(rates[first:]))
-    return first + int(slopes.argmin())
+def _steepest(rates: Floats, smoothed: Floats, begun: float) -> int:
+    """Where the loss falls fastest, of the rates up to its lowest point.
+
+    Above `begun` chance makes slopes, and close to the lowest point divergence is near.
+    """
+    safe = rates <= rates[-1] / 2.0
+    candidates = safe & (smoothed <= begun)
+    if not candidates.any():
+        return max(int(safe.sum()) - 1, 0)
+    slopes = np.gradient(smoothed, np.log(rates))
+    return int(np.where(candidates, slopes, np.inf).argmin())
 
 
 def _valley(smoothed: Floats) -> int:
