@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 PHASE = "finding the learning rate"
 LOWEST, HIGHEST = 1e-7, 10.0
 
-MOST_RATES, FEWEST_RATES = 100, 40
+MOST_RATES, FEWEST_RATES = 100, 60
 MOST_PASSES = 10
 """Small sets are seen again, but not so often that the copy knows them by heart."""
 

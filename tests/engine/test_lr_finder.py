@@ -191,7 +191,7 @@ def test_fewer_images_than_a_batch_are_seen_again_and_again(engine, images):
 
 
 def test_the_rates_rise_by_the_same_factor_each_time():
-    for steps, count in ((1, FEWEST_RATES), (6, 60), (500, MOST_RATES)):
+    for steps, count in ((1, FEWEST_RATES), (8, 80), (500, MOST_RATES)):
         tried = rates(steps)
         assert len(tried) == count
         assert (tried[0], tried[-1]) == pytest.approx((1e-7, 10.0))
