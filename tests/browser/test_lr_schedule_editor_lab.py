@@ -216,3 +216,19 @@ def test_the_runs_length_is_one_value_and_a_length_that_is_past_is_refused(
     region(notebook).get_by_role("button", name="Apply to this run").click()
     expect(region(notebook)).to_contain_text("refused: epochs is 1, but epoch")
     assert run.status == "running"
+
+
+def test_a_rate_that_was_found_is_taken_by_dragging_its_mark(notebook: NotebookPage) -> None:
+    notebook.run(SURFACE)
+    find = region(notebook).get_by_role("button", name="Find", exact=True)
+    find.click()
+    marks = region(notebook).get_by_role("button", name=re.compile(r"^Take "))
+    expect(marks.first).to_be_visible(timeout=90_000)
+    expect(find).to_be_visible()
+    assert runs(notebook.home) == [], "a search leaves no run behind"
+    rate = float(marks.first.get_attribute("data-rate") or "nan")
+    marks.first.press("Enter")
+    expect(notebook.field("Learning rate")).to_have_value(f"{rate:.6g}")
+    drag(notebook, marks.first.locator("rect"), 0, 25)
+    expect(notebook.field("Learning rate")).not_to_have_value(f"{rate:.6g}")
+    assert float(notebook.field("Learning rate").input_value()) > rate
