@@ -12,10 +12,10 @@ from nbfinetune.errors import ConfigError, NbFinetuneError
 from nbfinetune.records import TrainingConfig, checked
 from nbfinetune.runner.run import Run
 from nbfinetune.runner.sweep import Sweep
-from nbfinetune.widgets.draft import in_words, read, written
 from nbfinetune.widgets.fields import Field, Panel
 from nbfinetune.widgets.live_charts import LiveCharts
 from nbfinetune.widgets.settings_form import SettingsForm
+from nbfinetune.widgets.typed import in_words, read, written
 
 LOOK_S = 0.5
 """Seconds between two looks at the sweep."""

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from chart_runs import EPOCHS, STEPS_PER_EPOCH, filled
+from chart_runs import EPOCHS, STEPS_PER_EPOCH, filled, started
 
 from nbfinetune.errors import CommandRefused, ConfigError, ScheduleError
 from nbfinetune.records import (
@@ -26,12 +26,15 @@ from nbfinetune.records import (
     RunFinished,
     ScheduleChanged,
     SetSchedule,
-    StepDone,
 )
 from nbfinetune.runner.run import Run
 from nbfinetune.schedules import Constant, Cosine, Knot, Knots, OneCycle, through
 from nbfinetune.store import RunStore
+from nbfinetune.store.digest import DIGEST
+from nbfinetune.widgets.curve_course import Course
 from nbfinetune.widgets.curve_groups import group_curves
+from nbfinetune.widgets.curve_plan import Plan
+from nbfinetune.widgets.history import RunHistory
 from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
 
 PEAK = [[0.0, 1e-5, "linear"], [0.2, 1e-3, "cosine"], [1.0, 1e-5, "linear"]]
@@ -252,12 +255,14 @@ class Worker:
                     self._answer(store, number, command)
 
     def _answer(self, store: RunStore, number: int, command: SetSchedule) -> None:
-        told = {"step": 250, "command_id": number, "command": command}
+        told = {"step": 250 + len(self.obeyed), "command_id": number, "command": command}
         self.obeyed.append(command)
         if self.refuses:
             store.append([CommandDenied(**told, reason=self.refuses)])
             return
-        changed = ScheduleChanged(step=250, schedule=command.schedule, epochs=command.epochs)
+        changed = ScheduleChanged(
+            step=told["step"], schedule=command.schedule, epochs=command.epochs
+        )
         store.append([CommandApplied(**told), changed])
 
     def end(self) -> None:
@@ -344,14 +349,18 @@ def test_every_change_is_applied_by_itself_if_one_likes(live: Page, worker: Work
 
 def test_of_changes_that_wait_only_the_newest_is_sent(live: Page, worker: Worker) -> None:
     worker.hold.clear()
+    heard: list[str] = []
+    live.editor.observe(lambda _: heard.append(note(live)), "state")
     live.say("auto_apply", value=True)
     for rate in (1, 2, 3, 4):
         live.say("lr", str(rate))
     worker.hold.set()
-    until(lambda: note(live) == "in force from step 250")
+    until(lambda: note(live).startswith("in force"))
     rates = [command.schedule.lr for command in worker.obeyed]
     assert rates[-1] == 4.0
     assert len(rates) <= 2
+    assert note(live) == f"in force from step {249 + len(rates)}"
+    assert len({told for told in heard if told.startswith("in force")}) == 1
     until(lambda: live.editor.course["points"] == live.editor.curve["points"])
 
 
@@ -381,25 +390,22 @@ def test_after_the_end_nothing_can_be_applied_and_it_says_why(live: Page, worker
     assert worker.obeyed == []
 
 
-def test_the_past_of_a_long_run_is_told_in_few_points_and_seldom(worker: Worker) -> None:
-    editor = LRScheduleEditor(run=Run(worker.folder))
-    until(lambda: editor.now and editor.now[0] == 250)
-    heard: list[Any] = []
-    editor.observe(heard.append, "past")
-    with RunStore.open(worker.folder) as store:
-        for first in range(251, 1000, 10):
-            store.append([step_done(step) for step in range(first, first + 10)])
-    until(lambda: editor.now[0] == 1000)
-    assert len(heard) <= 50
-    assert len(editor.past) <= 240
-    editor.close()
-
-
-def step_done(step: int) -> StepDone:
-    return StepDone(
-        step=step, epoch=1 + step // STEPS_PER_EPOCH, loss=1.0, lr=1e-3, images_per_s=1.0,
-        data_wait_s=0.0, memory_mb=1.0,
-    )  # fmt: skip
+def test_the_past_of_a_long_run_is_told_in_few_points_and_seldom() -> None:
+    course = Course(Run(Path()), "running", Plan(Constant(), 1000))
+    history = RunHistory(status="running", started=started(), length=1000)
+    told, past = 0, course.past
+    for first in range(1, 20_001, 10):
+        steps = np.arange(first, first + 10.0)
+        rows = np.ones((10, len(DIGEST)))
+        rows[:, 0] = rows[:, 1] = steps
+        history.digest.extend(rows)
+        course.learn(history)
+        told += course.past is not past
+        past = course.past
+    assert course.step == 20_000
+    assert 100 < told < 300
+    assert len(course.past) <= 240
+    assert course.past[-1][0] > 19_000
 
 
 def test_a_plateau_is_drawn_at_the_rate_that_it_has_come_to(live: Page, worker: Worker) -> None:
