@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { epochTicks, knotText, logTicks, rateOf, rateText, type Scale, scaleFor, snappedEpoch, snappedRate, xOf, yOf } from "../src/schedule/axes";
 import { type Knot, rateAt, ratesAt } from "../src/schedule/curve";
-import { added, firstFree, isFree, moved, openedAt, pieceMoved, removed, splitAt, stretched, withPiece } from "../src/schedule/edits";
+import { added, addedLive, firstFree, isFree, moved, openedAt, pieceMoved, removed, splitAt, stretched, withPiece } from "../src/schedule/edits";
 import { curvePath, lossPath, placesToDraw } from "../src/schedule/paths";
 
 const BOX = { left: 40, top: 10, right: 240, bottom: 110 };
@@ -105,6 +105,18 @@ test("what is past is fixed, and a knot at the present keeps the rate of now", (
   assert.deepEqual(openedAt(PEAK, 2, 0.5), { knots: split, place: 3 });
   assert.equal(splitAt(split, 0.5), split);
   assert.ok((moved(PEAK, 2, 0.1, 0, 0.5)[2] as Knot)[0] > 0.5);
+});
+
+test("a knot that is added beside a live run leaves the rate of now alone", () => {
+  const early = addedLive(PEAK, 0.7, 9e-4, 0.5);
+  assert.deepEqual([early.knots.length, early.place], [5, 3]);
+  near(rateAt(early.knots, 0.5), rateAt(PEAK, 0.5), 1e-9);
+  const level: Knot[] = [[0, 1, "linear"], [0.2, 0.5, "linear"]];
+  assert.equal(rateAt(addedLive(level, 0.9, 1, 0.6).knots, 0.6), 0.5);
+  const late: Knot[] = [[0.8, 1, "linear"], [1, 0, "linear"]];
+  const raised = openedAt(late, 0, 0.5);
+  assert.equal(rateAt(moved(raised.knots, raised.place, 0.8, 2, 0.5), 0.5), 1);
+  assert.equal(addedLive(PEAK, 0.5, 9e-4, 0).knots.length, 4);
 });
 
 test("another length keeps the past in its place and the rate of now, and stretches the rest", () => {

@@ -97,6 +97,4 @@ class Course:
             return ""
         if self.status == "finished":
             return "the run has finished; this curve is for the next one"
-        return (
-            f"the run is {self.status}; resume it to apply this, or start a new one"
-        )
+        return f"the run is {self.status}; resume it to apply this, or start a new one"

@@ -101,6 +101,8 @@ def test_the_end_a_piece_and_new_knots_are_taken_by_the_pointer(editor: Notebook
     plot.dblclick(position={"x": box["width"] * 0.7, "y": box["height"] * 0.25})
     wait_until(lambda: len(rates(editor)) == 4, page=editor.page)
     expect(region(editor).get_by_role("slider")).to_have_count(4)
+    knot(editor, 2).dblclick()
+    expect(region(editor).get_by_role("slider")).to_have_count(4)
     before = rates(editor)
     first, second = knot(editor, 2).bounding_box(), knot(editor, 3).bounding_box()
     x = (first["x"] + second["x"]) / 2 + 6

@@ -60,6 +60,12 @@ export function added(knots: Knot[], at: number, rate: number): { knots: Knot[];
   return tooCrowded(made) ? { knots, place: Math.max(0, index - 1) } : { knots: made, place: index };
 }
 
+/** The same beside a live run, whose rate does not jump because of it. */
+export function addedLive(knots: Knot[], at: number, rate: number, now: number): { knots: Knot[]; place: number } {
+  const next = knots[firstFree(knots, now)];
+  return added(now > 0 && (!next || at < next[0]) ? splitAt(knots, now) : knots, at, rate);
+}
+
 /** Without a knot; the last one stays. */
 export function removed(knots: Knot[], place: number): Knot[] {
   if (knots.length < 2) return knots;
@@ -80,9 +86,8 @@ function dies(knots: Knot[], place: number): boolean {
 
 /** The same curve with a knot at the present, so that what comes can change without a jump now. */
 export function splitAt(knots: Knot[], now: number): Knot[] {
-  const right = firstFree(knots, now);
-  if (now <= 0 || right === 0 || right === knots.length) return knots;
-  if ((knots[right - 1] as Knot)[0] >= now - GAP) return knots;
+  const before = knots[firstFree(knots, now) - 1];
+  if (now <= 0 || (before && before[0] >= now - GAP)) return knots;
   return added(knots, now, rateAt(knots, now)).knots;
 }
 

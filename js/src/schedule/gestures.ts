@@ -192,7 +192,9 @@ export class Gestures {
   }
 
   private addAt(event: MouseEvent): void {
-    if ((event.target as Element).closest("[data-knot], [data-end], [data-rate]")) return;
+    // The event itself goes to the picture, which holds the pointer of the clicks.
+    const under = (this.plot.element.getRootNode() as Document).elementFromPoint(event.clientX, event.clientY);
+    if (under?.closest("[data-knot], [data-end], [data-rate]")) return;
     const { x, y } = this.at(event);
     const { scale } = this.plot;
     const { epochs, now, stepsPerEpoch } = this.hands.picture();

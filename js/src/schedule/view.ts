@@ -7,7 +7,7 @@ import { el, OWN_KEYS, setText, show } from "../lib/dom";
 import { type Field, FieldView } from "../lib/field";
 import { digits, rateText, yOf, xOf } from "./axes";
 import { rateAt } from "./curve";
-import { added, type Edited, isFree, moved, openedAt, removed, withPiece } from "./edits";
+import { addedLive, type Edited, isFree, moved, openedAt, removed, withPiece } from "./edits";
 import { Gestures, type Hands } from "./gestures";
 import { afterEndKey, afterKey } from "./keys";
 import { KnotBar, type KnotChange } from "./knot_bar";
@@ -83,11 +83,11 @@ export class EditorView implements Hands {
   }
 
   add(at: number, rate: number): void {
-    const { knots, epochs } = this.picture();
-    const made = added(knots, at, rate);
-    this.choose(made.place);
+    const { knots, epochs, now } = this.picture();
+    const made = addedLive(knots, at, rate, now);
     if (made.knots === knots) return;
     this.try({ knots: made.knots, epochs });
+    this.choose(made.place);
     this.commit();
     this.plot.knot(made.place)?.focus({ preventScroll: true });
   }
