@@ -65,29 +65,30 @@ export class Plot {
   }
 
   draw(picture: Picture, chosen: number | undefined, piece: number | undefined): void {
-    this.drawGrid();
+    this.drawGrid(picture.epochs);
     this.drawCurves(picture, piece);
     this.drawRun(picture);
     this.drawKnots(picture, chosen);
     this.finder.draw(this.scale, picture);
   }
 
-  private drawGrid(): void {
+  private drawGrid(length: number): void {
     const { scale } = this;
     const { left, top, right, bottom } = scale.box;
     set(this.clip, { x: left, y: top - 3, width: Math.max(0, right - left + 8), height: bottom - top + 6 });
-    const key = JSON.stringify(scale);
+    const key = JSON.stringify([scale, length]);
     if (this.grid.getAttribute("data-scale") === key) return;
     this.grid.setAttribute("data-scale", key);
+    const words = `${length} epoch${length === 1 ? "" : "s"}`;
     const rates = scale.kind === "log" ? logTicks(scale.low, scale.high) : linearTicks(scale.high, (bottom - top) / 38);
-    const epochs = epochTicks(scale.epochs, (right - left) / 46).filter((epoch) => xOf(scale, epoch) < right - 28);
+    const epochs = epochTicks(scale.epochs, (right - left) / 46).filter((epoch) => xOf(scale, epoch) < right + 8 - 6 * words.length);
     this.grid.replaceChildren(
       ...rates.flatMap((rate) => {
         const y = yOf(scale, rate).toFixed(1);
         return [svg("line", { x1: left, x2: right, y1: y, y2: y }), text(left - 9, Number(y) + 3.5, rateText(rate), "end")];
       }),
       ...epochs.map((epoch) => text(xOf(scale, epoch), bottom + 14, String(epoch), "middle")),
-      text(right + 18, bottom + 14, "epochs", "end"),
+      text(right + 18, bottom + 14, words, "end"),
     );
   }
 
