@@ -140,6 +140,7 @@ class LRFinder:
             folder, after = self._place.begin()
         except BaseException:
             self.status = "waiting"
+            self._ended.set()
             raise
         self._thread = threading.Thread(
             target=self._follow, args=(folder, after), name="follow search", daemon=True

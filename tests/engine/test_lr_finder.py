@@ -127,7 +127,7 @@ def test_auto_takes_what_the_search_suggests_and_trains_as_if_it_had_been_typed(
 
 
 def test_auto_fits_an_optimizer_that_measures_weight_decay_by_its_first_rate(engine):
-    settings = {"optimizer": "adamwlegacy", "weight_decay": 0.3, "epochs": 1}
+    settings = {"optimizer": "adamc", "weight_decay": 0.3, "epochs": 1}
     auto = engine(lr="auto", **settings)
     typed = engine(lr=found_in(auto).taken, **settings)
     assert same_weights(auto, typed)
