@@ -28,6 +28,8 @@ SETTINGS = {
     "loader_threads": 1,
     "augment": "none",
 }
+RATES, EPOCHS = [1e-3, 3e-2, 1e-7, 1e30], 100
+
 LONG = 3000
 """Epochs of runs that do not end by themselves in the time of a test."""
 
@@ -60,47 +62,54 @@ def nothing_goes_on(monkeypatch):
         standby._waiting = None
 
 
-def test_every_rate_gets_a_run_and_the_best_is_promoted(home):
-    rates = [1e-6, 3e-2, 1e-3]
-    sweep = nf.sweep(stripes(), lrs=rates, epochs=3, monitor="val_loss", **SETTINGS)
-    assert sweep.status == "running"
-    sweep.wait(progress=False, timeout_s=200)
-    assert sweep.status == "finished"
-    frame = sweep.to_frame()
-    assert frame["lr"].tolist() == rates
-    assert set(frame["state"]) <= {"finished", "stopped"}
-    assert frame["run"].tolist() == [run.id for run in sweep.runs]
-    assert [run.config.schedule.lr for run in sweep.runs] == rates
-    assert sweep.best.config.schedule.lr == 3e-2
+@pytest.fixture(scope="module")
+def over(tmp_path_factory):
+    """A sweep that is through: two that learn, one that does not, and one that blows up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NBFINETUNE_HOME", str(tmp_path_factory.mktemp("runs")))
+        patch.setenv("NBFINETUNE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        sweep = nf.sweep(stripes(), lrs=RATES, epochs=EPOCHS, monitor="val_loss", **SETTINGS)
+        assert sweep.status == "running"
+        return sweep.wait(progress=False, timeout_s=200)
+
+
+def test_every_rate_gets_a_run_and_the_best_is_known(over):
+    assert over.status == "finished"
+    frame = over.to_frame()
+    assert frame["lr"].tolist() == RATES
+    assert frame["run"].tolist() == [run.id for run in over.runs]
+    assert [run.config.schedule.lr for run in over.runs] == RATES
+    assert over.best.config.schedule.lr == 3e-2
     assert frame["val_loss"].idxmin() == 1
-    assert sweep.best.metrics()["val_loss"].min() == frame["val_loss"].min()
-    charts = LiveCharts(sweep.runs)
-    assert len(charts.labels) == 3
+    assert over.best.metrics()["val_loss"].min() == frame["val_loss"].min()
+
+
+def test_a_loser_is_stopped_after_an_epoch_and_a_failure_is_told_of(over):
+    frame = over.to_frame()
+    assert frame["state"].tolist() == ["finished", "finished", "stopped", "failed"]
+    assert frame["epochs"][2] < EPOCHS
+    assert "is worse than the median of the others" in frame["reason"][2]
+    assert over.runs[2].status == "stopped"
+    assert "the loss became" in frame["reason"][3]
+
+
+def test_a_sweep_is_drawn_and_opened_again(over):
+    charts = LiveCharts(over.runs)
+    assert len(charts.labels) == 4
     charts.close()
-    full = sweep.promote(epochs=4).wait(progress=False, timeout_s=60)
-    assert full.config.schedule == sweep.best.config.schedule
-    assert len(full.metrics()) == full.config.training.epochs == 4
-    assert np.array_equal(
-        np.load(full.path / "predictions" / "best.npz")["labels"],
-        np.load(sweep.best.path / "predictions" / "best.npz")["labels"],
-    )
-    again = nf.Sweep.open(sweep.id)
-    assert again.best == sweep.best
-    assert "finished, 3 of 3 runs" in repr(again)
+    again = nf.Sweep.open(over.path)
+    assert again.best == over.best
+    assert "finished, 4 of 4 runs" in repr(again)
     assert "0.03" in again._repr_html_()
 
 
-def test_a_loser_is_stopped_after_an_epoch_and_a_failure_is_told_of():
-    epochs = 100
-    rates = [1e-2, 2e-2, 1e-7, 1e30]
-    sweep = nf.sweep(stripes(), lrs=rates, epochs=epochs, monitor="val_loss", **SETTINGS)
-    frame = sweep.wait(progress=False, timeout_s=200).to_frame()
-    assert frame["state"].tolist() == ["finished", "finished", "stopped", "failed"]
-    assert frame["epochs"][2] < epochs
-    assert "is worse than the median of the others" in frame["reason"][2]
-    assert sweep.runs[2].status == "stopped"
-    assert "the loss became" in frame["reason"][3]
-    assert sweep.best.id in frame["run"][:2].tolist()
+def test_the_best_is_promoted_to_a_full_run_with_the_same_split(over):
+    full = over.promote(epochs=4).wait(progress=False, timeout_s=100)
+    assert full.config.schedule == over.best.config.schedule
+    assert len(full.metrics()) == full.config.training.epochs == 4
+    mine, best = (np.load(run.path / "predictions" / "best.npz") for run in (full, over.best))
+    assert np.array_equal(mine["ids"], best["ids"])
+    assert np.array_equal(mine["labels"], best["labels"])
 
 
 def test_what_breaks_a_sweep_off_is_told_and_it_can_go_on(monkeypatch):
