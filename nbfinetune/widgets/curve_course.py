@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
-from nbfinetune.records import LIVE, Plateau, RunStarted, ScheduleChanged, Status
+from nbfinetune.records import LIVE, Plateau, RunStarted, Status
 from nbfinetune.runner.run import Run
 from nbfinetune.store import RunStore
 from nbfinetune.widgets.curve_plan import Plan, past, points
-from nbfinetune.widgets.history import RunHistory
+from nbfinetune.widgets.history import RunHistory, schedule_after
 
 GROWTH = 1.03
 """The past is told anew when it has become so much longer: a run of any length is told in a
@@ -47,8 +48,12 @@ class Course:
     def of(cls, run: Run) -> Course:
         """Where a run stands now, but for its past, which its follower reads."""
         with RunStore.open(run.path) as store:
-            changed, started = store.last(ScheduleChanged), store.last(RunStarted)
-            schedule = changed.schedule if changed else store.config.schedule
+            started = store.last(RunStarted)
+            schedule = reduce(
+                lambda curve, event: schedule_after(event, curve),
+                store.events(steps=False),
+                store.config.schedule,
+            )
             plan = Plan(schedule, store.epochs_planned())
             return cls(run, store.status(), plan, started.steps_per_epoch if started else 0)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from nbfinetune.records import (
     Constant,
     EpochDone,
     Event,
+    LearningRateFound,
     RunStarted,
     Schedule,
     ScheduleChanged,
@@ -24,6 +26,9 @@ from nbfinetune.widgets.time_line import mark
 
 UNKNOWN = Constant()
 """Stands for the curve of a run that could not be read yet."""
+
+PLANNING = (ScheduleChanged, LearningRateFound, RunStarted, EpochDone)
+"""Events after which the learning rate to come may be another."""
 
 MOST_NEW_ROWS = 256
 MOST_MARKS = 200
@@ -119,9 +124,19 @@ class RunHistory:
         elif isinstance(event, RunStarted):
             self.started, self.length = event, event.epochs
         elif isinstance(event, ScheduleChanged):
-            self.schedule, self.length = event.schedule, event.epochs or self.length
+            self.length = event.epochs or self.length
+        self.schedule = schedule_after(event, self.schedule)
         if label := mark(event):
             self.marks = [*self.marks, (event.step, label)][-MOST_MARKS:]
+
+
+def schedule_after(event: Event, schedule: Schedule) -> Schedule:
+    """The learning-rate curve in force after an event, where `schedule` was before it."""
+    if isinstance(event, ScheduleChanged):
+        return event.schedule
+    if isinstance(event, LearningRateFound) and event.taken is not None:
+        return msgspec.structs.replace(schedule, lr=event.taken)
+    return schedule
 
 
 def nothing_new(history: RunHistory) -> Update:
@@ -131,7 +146,7 @@ def nothing_new(history: RunHistory) -> Update:
 
 def changes_plan(events: Sequence[Event]) -> bool:
     """Whether the learning rate to come may be another after these."""
-    return any(isinstance(event, ScheduleChanged | RunStarted | EpochDone) for event in events)
+    return any(isinstance(event, PLANNING) for event in events)
 
 
 def epoch_rows(epochs: Sequence[EpochDone], measures: Sequence[str]) -> Rows:

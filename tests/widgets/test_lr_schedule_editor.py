@@ -22,6 +22,7 @@ from nbfinetune.errors import CommandRefused, ConfigError, ScheduleError
 from nbfinetune.records import (
     CommandApplied,
     CommandDenied,
+    LearningRateFound,
     Plateau,
     RunFinished,
     ScheduleChanged,
@@ -309,6 +310,17 @@ def test_a_run_brings_its_curve_its_length_and_its_past(live: Page) -> None:
     assert editor.past[0] == [0.0, 1e-3]
     assert editor.past[-1] == [249.0, pytest.approx(1e-3 / 250)]
     assert not editor.state["undoable"]
+
+
+def test_a_rate_that_the_run_has_found_itself_is_that_of_the_curve(
+    live: Page, worker: Worker
+) -> None:
+    found = LearningRateFound(step=250, suggestions={}, lr=0.02, sentence="", taken=0.02)
+    beside = LearningRateFound(step=250, suggestions={}, lr=0.5, sentence="0.5", taken=None)
+    with RunStore.open(worker.folder) as store:
+        store.append([found, beside])
+    until(lambda: live.editor.schedule.lr == 0.02)
+    assert LRScheduleEditor(run=Run(worker.folder)).schedule == live.editor.schedule
 
 
 def test_a_change_is_requested_then_in_force_from_a_step(live: Page, worker: Worker) -> None:
