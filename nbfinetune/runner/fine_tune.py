@@ -57,8 +57,9 @@ def fine_tune(
     **settings
         Every field of `FineTuneConfig` by its own name: ``model="resnet18"``, ``epochs=5``,
         ``batch_size=32``, ``lr=1e-3``, ``optimizer="adamw"``, ``schedule="cosine"``,
-        ``augment="standard"``, ``freeze="backbone"``, … A section may also be given whole:
-        ``training=TrainingConfig(...)``. ``edits`` also takes the path of a file of edits.
+        ``augment="standard"``, ``freeze="backbone"``, … ``lr="auto"`` has the worker find the rate
+        before the first step. A section may also be given whole: ``training=TrainingConfig(...)``.
+        ``edits`` also takes the path of a file of edits.
 
     Returns
     -------

@@ -168,6 +168,20 @@ def test_auto_is_a_rate_for_any_preset_and_travels_to_a_replay(until):
     assert again.metrics()["val_loss"].tolist() == run.metrics()["val_loss"].tolist()
 
 
+def test_a_run_that_is_killed_while_it_searches_ends_like_one_that_was_left_alone(kill, until):
+    settings = {**SETTINGS, "lr": "auto", "epochs": 2}
+    killed = nf.fine_tune(stripes(), **settings)
+    until(lambda: any(isinstance(event, RateTried) for event in killed.events()), 60)
+    kill(killed)
+    until(lambda: killed.status != "running")
+    alone = nf.fine_tune(stripes(), **settings).wait(progress=False, timeout_s=100)
+    if killed.status == "interrupted":
+        killed.resume()
+    killed.wait(progress=False, timeout_s=100)
+    assert killed.metrics()["val_loss"].tolist() == alone.metrics()["val_loss"].tolist()
+    assert killed.metrics("step")["lr"].tolist() == alone.metrics("step")["lr"].tolist()
+
+
 @pytest.mark.parametrize("lr", ["automatic", "1e-3"])
 def test_a_rate_that_is_another_word_than_auto_is_refused(lr):
     with pytest.raises(ConfigError, match=f"lr is '{lr}'; give a number .*closest: 'auto'"):
