@@ -31,8 +31,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 
-from jupyter_client.manager import start_new_kernel  # noqa: E402
 from conftest import QUIET, chromium, end_worker  # noqa: E402
+from jupyter_client.manager import start_new_kernel  # noqa: E402
 from lab_server import JupyterServer, environment, serving  # noqa: E402
 from notebook_page import NotebookPage, wait_until  # noqa: E402
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright  # noqa: E402
