@@ -67,10 +67,8 @@ def take_preview(browser: Browser, server: JupyterServer, target: Path) -> None:
     page.keyboard.press("Control+b")
     notebook.run(PREVIEW)
     preview = page.get_by_role("region", name="Dataset preview")
-    preview.get_by_role("option").first.wait_for(timeout=LONG_MS)
-    preview.get_by_text("class_weights").first.or_(
-        preview.get_by_text(re.compile("[Nn]o findings|finding|twice|alike"))
-    ).first.wait_for(timeout=LONG_MS)
+    preview.get_by_role("listbox", name="Images").get_by_role("option").first.wait_for()
+    preview.get_by_role("button", name="Check again").first.wait_for(timeout=LONG_MS)
     page.screenshot(path=target)
     notebook.close()
     page.close()
