@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nbfinetune.engine import edits, lr_finder
 from nbfinetune.engine.ports import Commands, Recorder
-from nbfinetune.errors import NbFinetuneError, TrainingError
+from nbfinetune.errors import NbFinetuneError, NonFiniteLoss, TrainingError
 from nbfinetune.records import (
     AppliedEdit,
     Command,
@@ -88,6 +88,8 @@ class Control:
             step = training.progress.step
             try:
                 self._apply(command, number, training)
+            except NonFiniteLoss:  # no command's fault: the run fails of it
+                raise
             except NbFinetuneError as error:
                 self._recorder.emit(
                     CommandDenied(step=step, command_id=number, command=command, reason=str(error))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbfinetune.errors import NbFinetuneError
+from nbfinetune.runner import standby
 
 if TYPE_CHECKING:
     from nbfinetune.runner.lr_finding import LRFinder, LRFinding
@@ -91,6 +92,9 @@ class CurveFinder:
         if now - self._told_at >= PAUSE_S or not running:
             self._told_at = now
             self._tell()
+        if not running:
+            # The search may have taken the worker that stood by for the next run.
+            standby.prepare()
 
 
 def _thinned(table: Any) -> list[list[float]]:

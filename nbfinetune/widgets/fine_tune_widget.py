@@ -5,20 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
 
 from nbfinetune.data.named import named_datasets
 from nbfinetune.errors import CommandRefused, ConfigError
-from nbfinetune.records import LIVE, DataEdit, FineTuneConfig, Status
+from nbfinetune.records import LIVE, DataEdit, FineTuneConfig
 from nbfinetune.runner import standby
-from nbfinetune.runner.endings import interruption
 from nbfinetune.runner.fine_tune import begin
 from nbfinetune.runner.run import Run
-from nbfinetune.store import RunStore
-from nbfinetune.widgets.bearings import Bearings, bearings
+from nbfinetune.widgets.bearings import Bearings
 from nbfinetune.widgets.control_bar import ControlBar
 from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.fields import (
@@ -29,8 +27,6 @@ from nbfinetune.widgets.fields import (
     Panel,
     data_panel,
 )
-from nbfinetune.widgets.follower import Follower
-from nbfinetune.widgets.history import Update
 from nbfinetune.widgets.live_changes import LiveChanges
 from nbfinetune.widgets.looker import Looker, Outlook
 from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
@@ -43,10 +39,12 @@ from nbfinetune.widgets.settings_form import SettingsForm
 from nbfinetune.widgets.steering import Steering
 from nbfinetune.widgets.surface import Surface
 from nbfinetune.widgets.typed import read
+from nbfinetune.widgets.watch import Watch
 
 if TYPE_CHECKING:
     from nbfinetune.data.labelling import Rule
     from nbfinetune.runner.lr_finding import LRFinder
+    from nbfinetune.widgets.dataset_preview import DatasetPreview
 
 
 class FineTuneWidget(Surface):
@@ -71,8 +69,6 @@ class FineTuneWidget(Surface):
         As `fine_tune` raises them.
     """
 
-    _run: Run | None = None
-
     def __init__(
         self,
         data: Any = None,
@@ -83,16 +79,15 @@ class FineTuneWidget(Surface):
         root: str | None = None,
         **settings: Any,
     ) -> None:
+        self._watch = Watch(self._show_bearings)
         if run is not None and data is None and not settings:
             self._draft = Draft.of(run.config, run.path)
         else:
             self._draft = Draft(data, settings, root, labels=labels, groups=groups)
         self._guard = threading.RLock()
-        self._status: Status | Literal["ready"] | None = None
         self._outlook: Outlook | None = None
-        self._troubled: tuple[str, str] = ("", "")
         self._amount = 0.5
-        self._changes = LiveChanges(self._present, self._redraw)
+        self._changes = LiveChanges(self._watch.present, self._redraw)
         self._steering = Steering(self._redraw)
         saved_id = f"nbft-saved-{uuid4().hex[:12]}"
         self._saved = SavedOutput(saved_id, self._result)
@@ -103,7 +98,7 @@ class FineTuneWidget(Surface):
         self._editor = LRScheduleEditor(surface=around)
         slots = {"bar": self._bar, **self._forms, "schedule": self._editor}
         super().__init__({**slots, "charts": _waiting(self._turn)})
-        self._previewing = Previewing(partial(self.place, "preview"), self._edit_images)
+        self._previewing = Previewing(self._place_preview, self._edit_images)
         self._redraw()
         self._looker = Looker(self._foresee)
         if run is not None:
@@ -113,7 +108,7 @@ class FineTuneWidget(Surface):
     @property
     def run(self) -> Run | None:
         """The run on the surface; None before the first Start."""
-        return self._run
+        return self._watch.run
 
     @property
     def config(self) -> FineTuneConfig:
@@ -131,8 +126,8 @@ class FineTuneWidget(Surface):
             If the run on the surface is still training.
         """
         with self._guard:
-            if self._run is not None and self._run.status in LIVE:
-                raise CommandRefused(f"run {self._run.id} is {self._run.status}; stop() it first")
+            if (run := self.run) is not None and run.status in LIVE:
+                raise CommandRefused(f"run {run.id} is {run.status}; stop() it first")
             if missing := self._draft.missing():
                 raise ConfigError(missing)
             accepted, config = self._draft.accepted, self._draft.config
@@ -143,39 +138,32 @@ class FineTuneWidget(Surface):
 
     def pause(self) -> None:
         """Hold the run after the step in hand."""
-        self._present().pause()
+        self._watch.present().pause()
 
     def resume(self) -> None:
         """Go on with a run that holds, was stopped, failed, or was interrupted."""
-        self._present().resume()
+        self._watch.present().resume()
 
     def stop(self) -> None:
         """End the run with a usable model."""
-        self._present().stop()
+        self._watch.present().stop()
 
     def attach(self, run: Run) -> None:
         """Show a run, live or over, with its whole history."""
         from nbfinetune.widgets.live_charts import LiveCharts
 
-        if self._run is not None:
-            Follower.of(self._run.path).unsubscribe(self._hear)
         charts = LiveCharts(run)
         answer_beside_cells(charts)
         with self._guard:
-            self._run, self._status = run, None
+            self._watch.take(run)
             self._changes.forget()
             self.place("charts", charts)
         self._editor.follow(run)
-        self._take_bearings()
-        # Never under the guard: the follower tells us under a lock of its own.
-        self._follower = Follower.of(run.path)
-        self._follower.subscribe(self._hear)
+        self._watch.follow()
 
     def close(self) -> None:
         """Let go of the run, which trains on, and of the page."""
-        if self._run is not None:
-            self._follower.unsubscribe(self._hear)
-            self._editor.close()
+        self._watch.leave()
         super().close()
 
     def _ipython_display_(self, **_: object) -> None:
@@ -185,7 +173,7 @@ class FineTuneWidget(Surface):
         self._saved.show()
 
     def __repr__(self) -> str:
-        return f"FineTuneWidget(run={self._run!r})"
+        return f"FineTuneWidget(run={self.run!r})"
 
     # What the page asks.
 
@@ -202,7 +190,7 @@ class FineTuneWidget(Surface):
         if name == "start" and (missing := self._draft.missing()):
             return missing
         if name not in ("start", "attach"):
-            self._present()
+            self._watch.present()
         asked, do = asks[name]
         self._steering.ask(asked, do)
         return ""
@@ -215,7 +203,7 @@ class FineTuneWidget(Surface):
         error = self._draft.set(name, value)
         self._changes.notes.pop(name, None)
         self._redraw()
-        if not error and not self._is_live():
+        if not error and not self._watch.live:
             self._look_ahead()
         elif not error and name in OPTIMIZER_LIVE:
             self._changes.set_optimizer(name, getattr(self._draft.config.optimizer, name))
@@ -232,7 +220,7 @@ class FineTuneWidget(Surface):
 
     def _take_curve(self) -> None:
         self._redraw()
-        if not self._is_live():
+        if not self._watch.live:
             self._look_ahead()
 
     def _new_finder(self) -> LRFinder:
@@ -256,7 +244,7 @@ class FineTuneWidget(Surface):
         return "started"
 
     def _steer(self, do: str, done: str) -> str:
-        answer = getattr(self._present(), do)()
+        answer = getattr(self._watch.present(), do)()
         return f"{done} at step {answer.step:,}" if answer else f"{done} with a new worker"
 
     def _show_offered(self) -> str:
@@ -265,27 +253,9 @@ class FineTuneWidget(Surface):
         self.attach(self._outlook.live)
         return f"shows {self._outlook.live.id}"
 
-    def _present(self) -> Run:
-        if self._run is None:
-            raise CommandRefused("there is no run yet; press Start or call start()")
-        return self._run
-
     # What is new.
 
-    def _hear(self, _: Update) -> None:
-        self._take_bearings()
-
-    def _take_bearings(self) -> None:
-        run = self._present()
-        with RunStore.open(run.path) as store:
-            now = bearings(store)
-            if now.status == "interrupted" and self._status != "interrupted":
-                self._troubled = (str(interruption(store)), "")
-        if now.status not in ("interrupted", "failed"):
-            self._troubled = ("", "")
-        elif now.error:
-            self._troubled = (now.error, now.details)
-        changed, self._status = self._status != now.status, now.status
+    def _show_bearings(self, now: Bearings, changed: bool) -> None:  # noqa: FBT001
         self._bar.bearings = msgspec.to_builtins(now)
         self._saved.renew(at_once=changed and now.status not in LIVE)
         if changed:
@@ -308,6 +278,11 @@ class FineTuneWidget(Surface):
         accepted = self._draft.accepted
         if accepted is not None and accepted.source == outlook.config.data.source:
             self._previewing.follow(accepted, outlook.config, outlook.facts)
+            self._redraw()
+
+    def _place_preview(self, preview: DatasetPreview) -> None:
+        with self._guard:
+            self.place("preview", preview)
 
     def _edit_images(self, edits: tuple[DataEdit, ...]) -> None:
         with self._guard:
@@ -318,20 +293,19 @@ class FineTuneWidget(Surface):
 
     def _result(self) -> str:
         """HTML for readers without a kernel."""
-        if self._run is None:
+        if self.run is None:
             return ""
-        return result_html(self._run, self.slot("charts").snapshot_html())
-
-    def _is_live(self) -> bool:
-        return self._status in LIVE
+        return result_html(self.run, self.slot("charts").snapshot_html())
 
     def _redraw(self) -> None:
         with self._guard:
-            if self._run is None:
+            if self.run is None:
                 self._bar.bearings = msgspec.to_builtins(Bearings(status="ready", run=""))
             scene = Scene(
-                self._draft, self._steering.word, self._run, self._status, *self._troubled,
-                self._outlook, self._changes.notes, self._changes.thawed, self._amount,
+                self._draft, self._steering.word, self.run, self._watch.status,
+                *self._watch.trouble,
+                self._outlook, {**self._changes.notes, **self._previewing.notes()},
+                self._changes.thawed, self._amount,
             )  # fmt: skip
             self._bar.state = scene.bar()
             for form in self._forms.values():

@@ -46,6 +46,10 @@ class Previewing:
         """Where arrays and lists of files of the data were placed; None before that."""
         return self._preview.edits_path.parent if self._preview else None
 
+    def notes(self) -> dict[str, str]:
+        """What to say beside the data: why they are not shown."""
+        return {"data": f"not shown: {self.trouble}"} if self.trouble else {}
+
     def follow(self, accepted: Accepted, config: FineTuneConfig, facts: Mapping[str, Any]) -> None:
         """Show these data as a run of `config` would see them.
 

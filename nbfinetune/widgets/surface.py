@@ -38,8 +38,19 @@ class Surface(ipywidgets.Box):
         """What lies in a slot."""
         return self._slots[name]
 
+    def close(self) -> None:
+        """Take the surface and everything on it off the page."""
+        super().close()
+        # One whose constructor raised is closed too, when it is collected.
+        slots: dict[str, Any] = vars(self).get("_slots", {})
+        for widget in slots.values():
+            widget.close()
+
     def place(self, name: str, widget: Any) -> None:
         """Put a widget into a slot, in the place of what lay there."""
+        if self.comm is None:  # closed meanwhile: nobody will see it
+            widget.close()
+            return
         before = self._slots.get(name)
         self._slots[name] = widget
         self._lay()

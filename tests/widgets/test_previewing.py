@@ -48,7 +48,6 @@ def photos(tmp_path: Path) -> Path:
 def widget(photos: Path) -> Iterator[FineTuneWidget]:
     widget = FineTuneWidget(photos, pretrained=False)
     yield widget
-    widget.slot("preview").close()
     widget.close()
 
 
@@ -90,7 +89,6 @@ def test_edits_of_an_earlier_kernel_are_in_the_config_again(widget: FineTuneWidg
     preview_of(widget).exclude(["cats/0.png", "dogs/0.png"])
     again = FineTuneWidget(photos, pretrained=False)
     until(lambda: len(again.config.data.edits) == 2)
-    again.slot("preview").close()
     again.close()
 
 
@@ -99,7 +97,6 @@ def test_edits_that_came_as_a_keyword_stay_beside_those_of_the_preview(photos: P
     widget = FineTuneWidget(photos, pretrained=False, edits=given)
     preview_of(widget).exclude("cats/0.png")
     until(lambda: widget.config.data.edits == (*given, Exclude(item="cats/0.png")))
-    widget.slot("preview").close()
     widget.close()
 
 
