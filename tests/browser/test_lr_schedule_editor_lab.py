@@ -220,6 +220,7 @@ def test_the_runs_length_is_one_value_and_a_length_that_is_past_is_refused(
     assert run.status == "running"
 
 
+@pytest.mark.slow
 def test_a_rate_that_was_found_is_taken_by_dragging_its_mark(notebook: NotebookPage) -> None:
     notebook.run(SURFACE)
     find = region(notebook).get_by_role("button", name="Find", exact=True)

@@ -51,6 +51,7 @@ def entries() -> int:
     return sum(path.stat().st_size for path in caches_home().glob("*/entries.bin"))
 
 
+@pytest.mark.slow
 def test_runs_that_share_a_cache_end_alike_even_if_one_is_killed_while_it_fills_it(
     small, until, folder
 ):

@@ -168,6 +168,7 @@ def test_auto_is_a_rate_for_any_preset_and_travels_to_a_replay(until):
     assert again.metrics()["val_loss"].tolist() == run.metrics()["val_loss"].tolist()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_while_it_searches_ends_like_one_that_was_left_alone(kill, until):
     settings = {**SETTINGS, "lr": "auto", "epochs": 2}
     killed = nf.fine_tune(stripes(), **settings)

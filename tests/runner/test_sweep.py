@@ -137,6 +137,7 @@ threading.Event().wait()
 """
 
 
+@pytest.mark.slow
 def test_a_sweep_is_taken_up_after_its_kernel_was_killed(home, until):
     here = Path(__file__).parent
     kernel = subprocess.Popen(
