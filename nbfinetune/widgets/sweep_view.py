@@ -47,7 +47,9 @@ class SweepView(ipywidgets.Box):
         self._error = ""
         self._guard = threading.RLock()
         self._form = SettingsForm(PANEL, self._do, self._guard)
-        layout = ipywidgets.Layout(display="block", width="100%")
+        layout = ipywidgets.Layout(
+            display="grid", grid_template_columns="minmax(0, 1fr)", grid_gap="10px", width="100%"
+        )
         super().__init__((self._form,), layout=layout, _dom_classes=("nbft-surface",))
         self._look()
         looking = threading.Thread(target=_keep_looking, args=(weakref.ref(self),), daemon=True)
