@@ -111,6 +111,7 @@ def test_edits_come_again_at_their_step_after_a_kill(small, until):
     assert 1e-4 not in set(after["lr"][:edited])
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_begins_again(small, until):
     run = small(epochs=3, checkpoint_every_s=3600.0)
     until(lambda: len(run.metrics("step")) > 3)

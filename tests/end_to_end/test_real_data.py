@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 
+@pytest.mark.slow
 def test_mnist_trains_from_its_own_files(small, shared_data):
     run = small(
         shared_data("mnist_idx"),

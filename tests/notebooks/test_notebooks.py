@@ -46,6 +46,7 @@ def test_the_quickstart_runs_without_a_network_and_keeps_its_result(tmp_path: Pa
     assert "macro f1" in saved
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_photos_are_learnt_from_given_weights(
     tmp_path: Path, shared_data: Callable[[str], Path]
