@@ -48,7 +48,7 @@ MODEL = f"model='resnet10t', pretrained=False, image_size=32, batch_size={BATCH}
 WIDGET = f"import nbfinetune as nf; nf.FineTuneWidget('digits', {MODEL}, epochs={{epochs}})"
 HEADLESS = f"import nbfinetune as nf; nf.fine_tune('digits', {MODEL}, epochs={EPOCHS})"
 # What is out of sight is not drawn: all four charts must fit.
-SCREEN: ViewportSize = {"width": 1600, "height": 1800}
+SCREEN: ViewportSize = {"width": 1600, "height": 2400}
 CHARTS = ("Loss", "Metrics", "Learning rate", "Throughput")
 
 POINTS = """() => Math.max(0, ...[...document.querySelectorAll(
