@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbfinetune.data.sources import accept
 from nbfinetune.errors import ConfigError, FoldFailed, RunError, RunFailedError
 from nbfinetune.runner.fine_tune import fine_tune
 from nbfinetune.runner.run import Run
+from nbfinetune.runner.settings import accept_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,10 +74,6 @@ class CrossValidation:
         return head + "".join(table.to_html(float_format="{:.4f}".format) for table in tables)
 
 
-OF_THE_DATA = ("labels", "groups", "root")
-"""Keywords that say how `data` is to be read."""
-
-
 def cross_validate(data: Any, folds: int = 5, **settings: Any) -> CrossValidation:
     """Fine-tune once per fold, one after the other, each time validating on another part.
 
@@ -106,7 +102,7 @@ def cross_validate(data: Any, folds: int = 5, **settings: Any) -> CrossValidatio
         raise ConfigError(f"folds is {folds!r}: cross-validation needs at least 2")
     done: list[Run] = []
     # Once for all folds: a data set without files is written out by this.
-    accepted = accept(data, **{name: settings.pop(name, None) for name in OF_THE_DATA})
+    accepted, settings = accept_data(data, settings)
     for fold in range(folds):
         run = fine_tune(accepted, folds=folds, fold=fold, **settings)
         try:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from nbfinetune.data.sources import Accepted, accept
+from nbfinetune.data.sources import Accepted
 from nbfinetune.errors import ConfigError, NbFinetuneError, RunError, RunTimeout
 from nbfinetune.records import (
     LIVE,
@@ -21,7 +21,7 @@ from nbfinetune.runner.endings import raise_bad_ending
 from nbfinetune.runner.found_lr import LRFinding
 from nbfinetune.runner.lr_search import LiveRun, OwnWorker
 from nbfinetune.runner.run import Run
-from nbfinetune.runner.settings import configure
+from nbfinetune.runner.settings import accept_data, configure
 from nbfinetune.store import RunStore
 
 __all__ = ["LRFinder", "LRFinding", "find_lr"]
@@ -225,10 +225,8 @@ def _finder(data: Any, settings: Mapping[str, Any]) -> LRFinder:
     for name in ("lr", "wait", "replay"):
         if name in settings:
             raise ConfigError(f"{name}={settings[name]!r}: find_lr looks for lr; leave it out")
-    flat = dict(settings)
-    rules = {name: flat.pop(name, None) for name in ("labels", "groups", "root")}
-    accepted = accept(data, **rules)
-    return LRFinder(accepted, configure(accepted.source, flat))
+    accepted, rest = accept_data(data, settings)
+    return LRFinder(accepted, configure(accepted.source, rest))
 
 
 def _watch(finder: LRFinder, *, progress: bool, timeout_s: float | None) -> None:

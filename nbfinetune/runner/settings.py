@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import fields, replace
 
+from nbfinetune.data.sources import Accepted, accept
 from nbfinetune.errors import ConfigError
 from nbfinetune.records import (
     AugmentConfig,
@@ -37,7 +38,10 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 SHORT = {"augment": "preset", "model": "name", "optimizer": "name"}
 """Sections whose own keyword may be just this field: ``model="resnet50"``."""
 
-WHOLE_CALL = ("labels", "groups", "root", "replay")
+OF_THE_DATA = ("labels", "groups", "root")
+"""Keywords that say how the data are to be read."""
+
+WHOLE_CALL = (*OF_THE_DATA, "replay")
 """Keywords of `fine_tune` that are no settings of the run."""
 
 OF_THE_CURVE = ("lr", "warmup")
@@ -56,6 +60,19 @@ def _leaves() -> Iterator[tuple[str, str, msgspec.structs.FieldInfo]]:
 
 PLACE = {name: section for name, section, _ in _leaves()}
 """Section of each flat keyword."""
+
+
+def accept_data(data: Any, settings: Mapping[str, Any]) -> tuple[Accepted, dict[str, Any]]:
+    """Take what a user calls data by the keywords that say how to read it; gives the others, too.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `nbfinetune.data.accept` raises them.
+    """
+    rules = {name: settings.get(name) for name in OF_THE_DATA}
+    rest = {name: value for name, value in settings.items() if name not in OF_THE_DATA}
+    return accept(data, **rules), rest
 
 
 def configure(source: Source, settings: Mapping[str, Any]) -> FineTuneConfig:
@@ -205,7 +222,7 @@ def _optimizer_name(given: Any) -> str:
 
 def _unknown(name: str) -> str:
     known = [*PLACE, *SECTIONS, *OF_THE_CURVE, "schedule", "planned", "seed"]
-    known += ["labels", "groups", "root", "wait"]
+    known += [*OF_THE_DATA, "wait"]
     near = difflib.get_close_matches(name, known, n=3)
     hint = f"closest: {', '.join(near)}" if near else "see help(nbfinetune.fine_tune)"
     return f"there is no setting {name!r}; {hint}"

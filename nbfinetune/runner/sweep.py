@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from nbfinetune.data.sources import accept
 from nbfinetune.errors import ConfigError, RunError, RunTimeout
 from nbfinetune.records import FineTuneConfig, checked
 from nbfinetune.runner import sweep_table as table
 from nbfinetune.runner.fine_tune import begin
 from nbfinetune.runner.replay import again
 from nbfinetune.runner.run import Run
-from nbfinetune.runner.settings import configure
+from nbfinetune.runner.settings import accept_data, configure
 from nbfinetune.runner.sweep_driver import REASON, RUN, Conductor
 from nbfinetune.runner.sweep_plan import Plan, plan_of
 from nbfinetune.runner.sweep_store import Driver, find_folder, new_folder, open_study, read_plan
@@ -84,10 +83,8 @@ def sweep(
     for name in ("wait", "replay"):
         if name in settings:
             raise ConfigError(f"{name}={settings[name]!r} does not go with a sweep: leave it out")
-    flat = dict(settings)
-    rules = {name: flat.pop(name, None) for name in ("labels", "groups", "root")}
-    accepted = accept(data, **rules)
-    config = configure(accepted.source, {**flat, "epochs": epochs})
+    accepted, rest = accept_data(data, settings)
+    config = configure(accepted.source, {**rest, "epochs": epochs})
     plan = plan_of(config, lrs, schedules, space, trials)
     folder = new_folder(plan)
     try:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import logging
 import os
-import re
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbfinetune.errors import NoSuchRun, StoreError
+from nbfinetune.errors import StoreError
 from nbfinetune.records import decode, encode
 from nbfinetune.runner.sweep_plan import Plan
-from nbfinetune.store.layout import home
+from nbfinetune.store import layout
+from nbfinetune.store.layout import home, words
 from nbfinetune.store.liveness import alive, here, started_at
 
 if TYPE_CHECKING:
@@ -36,10 +35,11 @@ def new_folder(plan: Plan) -> Path:
     """Folder of a new sweep under `NBFINETUNE_HOME`, with its plan in it."""
     place = home() / SWEEPS
     moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    words = re.sub(r"[^a-z0-9_]+", "-", plan.config.model.name.lower()).strip("-")
     try:
         place.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{moment}-{words[:40]}-", dir=place))
+        folder = Path(
+            tempfile.mkdtemp(prefix=f"{moment}-{words(plan.config.model.name)}-", dir=place)
+        )
         (folder / _PLAN).write_bytes(encode(plan))
     except OSError as error:
         raise StoreError(
@@ -57,15 +57,7 @@ def find_folder(id_or_path: str | os.PathLike[str]) -> Path:
     NoSuchRun
         If there is none; the message offers the closest ids.
     """
-    given = Path(id_or_path).expanduser()
-    place = home() / SWEEPS
-    for folder in (given, place / given):
-        if (folder / _PLAN).is_file():
-            return folder.absolute()
-    ids = sorted(folder.parent.name for folder in place.glob(f"*/{_PLAN}"))
-    near = difflib.get_close_matches(given.name, ids, n=3, cutoff=0.5) or ids[-3:]
-    offer = f"closest: {', '.join(near)}" if near else "there are no sweeps yet"
-    raise NoSuchRun(f"no sweep {os.fspath(id_or_path)!r} here or in {place}; {offer}")
+    return layout.find_folder(id_or_path, home() / SWEEPS, _PLAN, "sweep")
 
 
 def read_plan(folder: Path) -> Plan:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from nbfinetune.errors import ScheduleError
@@ -138,11 +139,7 @@ def momentum_at(schedule: Schedule, progress: float) -> float | None:
     """
     if not isinstance(schedule, OneCycle) or schedule.base_momentum is None:
         return None
-    if progress < schedule.warmup:
-        height = (1.0 - math.cos(math.pi * progress / schedule.warmup)) / 2.0
-    else:
-        part = (progress - schedule.warmup) / (1.0 - schedule.warmup)
-        height = (1.0 + math.cos(math.pi * part)) / 2.0
+    height = lr_at(replace(schedule, lr=1.0, warmup_start=0.0, final_factor=0.0), progress)
     return schedule.max_momentum + (schedule.base_momentum - schedule.max_momentum) * height
 
 

@@ -37,7 +37,7 @@ _BENT = 17
 """Knots of a curve that no single piece can draw."""
 
 
-def through(points: Iterable[Sequence[float | str] | Knot], *, piece: Piece = "linear") -> Knots:
+def through(points: Iterable[Sequence[float | str]], *, piece: Piece = "linear") -> Knots:
     """Curve through points with absolute learning rates.
 
     Parameters
@@ -64,8 +64,7 @@ def through(points: Iterable[Sequence[float | str] | Knot], *, piece: Piece = "l
     """
     from nbfinetune.schedules.naming import check
 
-    rows = [tuple(point) if not isinstance(point, Knot) else point for point in points]
-    plain = [(k.at, k.factor, k.piece) if isinstance(k, Knot) else (*k, piece)[:3] for k in rows]
+    plain = [(*point, piece)[:3] for point in points]
     rates = [_number(rate) for _, rate, _ in plain]
     top = max(rates, default=0.0)
     if not top > 0.0:

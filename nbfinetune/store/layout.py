@@ -60,7 +60,7 @@ def data_folder(home: Path, hint: str, key: str) -> Path:
     key : str
         Tells it from data of the same name; see `nbfinetune.data.identity.data_key`.
     """
-    return home / "data" / f"{_words(hint) or 'data'}-{key}"
+    return home / "data" / f"{words(hint) or 'data'}-{key}"
 
 
 def new_run_folder(home: Path, hint: str) -> Path:
@@ -83,13 +83,13 @@ def new_run_folder(home: Path, hint: str) -> Path:
     StoreError
         If nothing can be written there.
     """
-    words = _words(hint) or "run"
+    known_by = words(hint) or "run"
     moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     try:
         home.mkdir(parents=True, exist_ok=True)
         for _ in range(_ATTEMPTS):
             tail = "".join(secrets.choice(_ID_LETTERS) for _ in range(4))
-            folder = home / f"{moment}-{words}-{tail}"
+            folder = home / f"{moment}-{known_by}-{tail}"
             try:
                 folder.mkdir(mode=0o700)
             except FileExistsError:
@@ -105,7 +105,8 @@ def new_run_folder(home: Path, hint: str) -> Path:
     raise StoreError(f"no free name for a run in {home} after {_ATTEMPTS} attempts")
 
 
-def _words(hint: str) -> str:
+def words(hint: str) -> str:
+    """A hint as it may stand in a folder's name; empty where nothing of it may."""
     return re.sub(r"[^a-z0-9_]+", "-", hint.lower()).strip("-")[:40].strip("-")
 
 
@@ -124,11 +125,29 @@ def find_run(id_or_path: str | os.PathLike[str]) -> Path:
     NoSuchRun
         If there is none; the message offers the closest ids.
     """
+    return find_folder(id_or_path, home(), database(Path()).name, "run")
+
+
+def find_folder(id_or_path: str | os.PathLike[str], place: Path, mark: str, kind: str) -> Path:
+    """Folder given as its path, or as its name in `place`.
+
+    Parameters
+    ----------
+    mark : str
+        Name of the file that every such folder holds.
+    kind : str
+        What a message calls it: "run".
+
+    Raises
+    ------
+    NoSuchRun
+        If there is none; the message offers the closest names.
+    """
     given = Path(id_or_path).expanduser()
-    for folder in (given, home() / given):
-        if database(folder).is_file():
+    for folder in (given, place / given):
+        if (folder / mark).is_file():
             return folder.absolute()
-    ids = [folder.name for folder in run_folders(home())]
+    ids = sorted(found.parent.name for found in place.glob(f"*/{mark}"))
     near = difflib.get_close_matches(given.name, ids, n=3, cutoff=0.5) or ids[-3:]
-    offer = f"closest: {', '.join(near)}" if near else "there are no runs yet"
-    raise NoSuchRun(f"no run {os.fspath(id_or_path)!r} here or in {home()}; {offer}")
+    offer = f"closest: {', '.join(near)}" if near else f"there are no {kind}s yet"
+    raise NoSuchRun(f"no {kind} {os.fspath(id_or_path)!r} here or in {place}; {offer}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
@@ -16,6 +17,9 @@ from nbfinetune.widgets.fields import Field, Panel
 from nbfinetune.widgets.live_charts import LiveCharts
 from nbfinetune.widgets.settings_form import SettingsForm
 from nbfinetune.widgets.typed import in_words, read, written
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOOK_S = 0.5
 """Seconds between two looks at the sweep."""
@@ -52,8 +56,7 @@ class SweepView(ipywidgets.Box):
         )
         super().__init__((self._form,), layout=layout, _dom_classes=("nbft-surface",))
         self._look()
-        looking = threading.Thread(target=_keep_looking, args=(weakref.ref(self),), daemon=True)
-        looking.start()
+        self._begin_looking()
 
     def promote(self) -> Run:
         """Train the best run's settings in full, and show it here.
@@ -77,7 +80,7 @@ class SweepView(ipywidgets.Box):
             threading.Thread(target=self._sweep.stop, daemon=True).start()
         elif name == "resume":
             self._sweep.resume()
-            threading.Thread(target=_keep_looking, args=(weakref.ref(self),), daemon=True).start()
+            self._begin_looking()
         elif name == FULL.name:
             return self._take_epochs(value)
         else:
@@ -94,24 +97,29 @@ class SweepView(ipywidgets.Box):
         self._look()
         return self._error
 
+    def _begin_looking(self) -> None:
+        threading.Thread(target=_keep_looking, args=(weakref.ref(self),), daemon=True).start()
+
     def _look(self) -> bool:
         """Draw where the sweep stands; whether it is still at it."""
-        running = self._sweep.status == "running"
-        runs = self._sweep.runs
+        # Read once for all that is drawn: each look opens every run.
+        # The table last: it then has a row for every run, also for one that began meanwhile.
+        status, runs, table = self._sweep.status, self._sweep.runs, self._sweep.to_frame()
+        labels = self._labels(table, len(runs))
         with self._guard:
             if [run.id for run in runs] != self._shown and runs:
-                self._overlay(runs)
+                self._overlay(runs, labels)
             self._form.state = {
                 "values": {FULL.name: written(self._epochs)},
                 "errors": {FULL.name: self._error} if self._error else {},
-                "buttons": self._buttons(running=running),
-                "note": self._standing(),
+                "buttons": _buttons(status, any_done="finished" in set(table["state"])),
+                "note": self._standing(dict(zip((run.id for run in runs), labels, strict=True))),
             }
-        return running
+        return status == "running"
 
-    def _overlay(self, runs: list[Run]) -> None:
+    def _overlay(self, runs: list[Run], labels: list[str]) -> None:
         charts = LiveCharts(runs)
-        charts.labels = self._labels(len(runs))
+        charts.labels = labels
         shown = self._parts()
         before = shown[1] if len(shown) > 1 else None
         self.children = (self._form, charts, *shown[2:])
@@ -122,33 +130,31 @@ class SweepView(ipywidgets.Box):
     def _parts(self) -> list[Any]:
         return list(getattr(self, "children", ()))
 
-    def _labels(self, count: int) -> list[str]:
-        table = self._sweep.to_frame()
+    def _labels(self, table: pd.DataFrame, count: int) -> list[str]:
         names = list(self._sweep.plan.space)
         return [
             ", ".join(f"{name} {_short(row[name])}" for name in names)
             for _, row in table.head(count).iterrows()
         ]
 
-    def _standing(self) -> str:
+    def _standing(self, labels: Mapping[str, str]) -> str:
         said = repr(self._sweep).removeprefix("Sweep(").removesuffix(")")
         try:
             best = self._sweep.best
         except NbFinetuneError:
             return said
-        shown = [run.id for run in self._sweep.runs]
-        return f"{said} · best so far: {self._labels(len(shown))[shown.index(best.id)]}"
+        return f"{said} · best so far: {labels.get(best.id, best.id)}"
 
-    def _buttons(self, *, running: bool) -> list[dict[str, Any]]:
-        over = any(self._sweep.to_frame()["state"] == "finished")
-        ways = [
-            ("promote", "Train the best in full", "With its images, its split and its seed", over)
-        ]
-        if running:
-            ways.append(("stop", "Stop the sweep", "End the run in hand, begin no other", True))
-        elif self._sweep.status == "stopped":
-            ways.append(("resume", "Go on", "With the runs that wait", True))
-        return [dict(zip(("name", "label", "help", "enabled"), way, strict=True)) for way in ways]
+
+def _buttons(status: str, *, any_done: bool) -> list[dict[str, Any]]:
+    ways = [
+        ("promote", "Train the best in full", "With its images, its split and its seed", any_done)
+    ]
+    if status == "running":
+        ways.append(("stop", "Stop the sweep", "End the run in hand, begin no other", True))
+    elif status == "stopped":
+        ways.append(("resume", "Go on", "With the runs that wait", True))
+    return [dict(zip(("name", "label", "help", "enabled"), way, strict=True)) for way in ways]
 
 
 def _short(value: Any) -> str:
