@@ -1,11 +1,12 @@
 """What a run and the notebook beside it cost each other: slowdown by the open widget, and `1+1`.
 
-Real JupyterLab, real Chromium. `python benchmarks/bench_beside.py 5 --executions 40`
+Real JupyterLab, real Chromium. `python benchmarks/bench_beside.py 40 --executions 40`
 
-The run: the same config with the same seed in turn, once started by a widget that is on screen and
-streams, once by `fine_tune` in a process that then leaves while the browser shows a blank page; who
-is first changes from pair to pair. A run's figure is its median step after the first ten; since a
-median does not see rare hitches, the time from the tenth step to the last is printed too.
+The run: one run, watched by its widget in turn and not: in every other block of seconds browser,
+Jupyter's server and kernel are held still (SIGSTOP), so that nothing looks at the run, and the
+worker, its memory and its caches stay the same. Who is first changes from pair to pair. A block's
+figures are the median and the mean of its steps, since a median does not see rare hitches. (Whole
+runs in turn, with a widget and without, scattered by 5 %, which hid what was asked.)
 
 The notebook: one cell `1+1`, run by JupyterLab's own command in a fresh kernel, then beside a
 widget whose run trains. Timed in the page: from the command to the output, and from the request to
@@ -20,13 +21,13 @@ import json
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
@@ -37,18 +38,16 @@ from lab_server import JupyterServer, environment, serving  # noqa: E402
 from notebook_page import NotebookPage, wait_until  # noqa: E402
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright  # noqa: E402
 
-from nbfinetune.records import LIVE, FineTuneConfig  # noqa: E402
+from nbfinetune.records import LIVE  # noqa: E402
 from nbfinetune.runner.run import Run, runs  # noqa: E402
 from nbfinetune.store import RunStore  # noqa: E402
 
-SKIPPED = 10
+SETTLE_S = 1.5
 BATCH = 32
-EPOCHS = 4  # of 44 steps
 MODEL = f"model='resnet10t', pretrained=False, image_size=32, batch_size={BATCH}, seed=0, threads=1"
 WIDGET = f"import nbfinetune as nf; nf.FineTuneWidget('digits', {MODEL}, epochs={{epochs}})"
-HEADLESS = f"import nbfinetune as nf; nf.fine_tune('digits', {MODEL}, epochs={EPOCHS})"
 # What is out of sight is not drawn: all four charts must fit.
-SCREEN: ViewportSize = {"width": 1600, "height": 2400}
+SCREEN: ViewportSize = {"width": 1600, "height": 3600}
 CHARTS = ("Loss", "Metrics", "Learning rate", "Throughput")
 
 POINTS = """() => Math.max(0, ...[...document.querySelectorAll(
@@ -70,36 +69,6 @@ RUN_CELL = """async () => {
     kernel.anyMessage.disconnect(note);
     return [shown - pressed, at.execute_reply - at.execute_request];
 }"""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast a run went after its first steps.
-
-    Parameters
-    ----------
-    config : FineTuneConfig
-        What the run was started with.
-    step_s : float
-        Median seconds of a step.
-    whole_s : float
-        Seconds from the last skipped step to the last one, validation and checkpoints included.
-    """
-
-    config: FineTuneConfig
-    step_s: float
-    whole_s: float
-
-
-def pace(run: Run) -> Pace:
-    """Pace of a run that has finished."""
-    with RunStore.open(run.path) as store:
-        steps = store.steps()
-    if run.status != "finished":
-        raise RuntimeError(f"run {run.id} is {run.status}, so its pace says nothing")
-    speeds, times = steps["images_per_s"][SKIPPED:], steps["time"][SKIPPED - 1 :]
-    step_s = statistics.median(BATCH / float(speed) for speed in speeds)
-    return Pace(run.config, step_s, float(times[-1] - times[0]))
 
 
 def start(notebook: NotebookPage, epochs: int) -> Run:
@@ -125,55 +94,65 @@ def all_on_screen(page: Page) -> None:
             raise RuntimeError(f"the chart {name!r} is not whole on the screen: {box}")
 
 
-def with_widget(browser: Browser, server: JupyterServer, name: str) -> Pace:
-    """Pace of a run whose widget streams on the screen."""
+def onlookers(run: Run) -> list[psutil.Process]:
+    """Everything that looks at the run, or serves those who look: browser, server and kernel."""
+    with RunStore.open(run.path) as store:
+        trainer = psutil.Process(store.worker().pid)
+    spared = {trainer.pid, *(child.pid for child in trainer.children(recursive=True))}
+    ours = psutil.Process().children(recursive=True)
+    return [one for one in ours if one.pid not in spared]
+
+
+def steps_between(run: Run, begun: float, ended: float) -> np.ndarray:
+    """Seconds of each step that ended between two wall times."""
+    with RunStore.open(run.path) as store:
+        steps = store.steps()
+    times = np.asarray(steps["time"])
+    within = (times >= begun) & (times <= ended)
+    return BATCH / np.asarray(steps["images_per_s"])[within]
+
+
+def block(run: Run, seconds: float, people: list[psutil.Process], *, looking: bool) -> np.ndarray:
+    """Seconds of the steps of one block, while everybody looks or everybody is held still."""
+    for one in people:
+        one.resume() if looking else one.suspend()
+    # Whoever was held still has first to read what he missed.
+    time.sleep(SETTLE_S)
+    begun = time.time()
+    time.sleep(seconds)
+    return steps_between(run, begun, time.time() - 0.3)
+
+
+def slowdown(browser: Browser, server: JupyterServer, pairs: int, seconds: float) -> None:
+    """Print how much slower a run's steps are while its widget is open."""
     page = browser.new_page(viewport=SCREEN)
-    notebook = NotebookPage(page, server, name)
+    notebook = NotebookPage(page, server, "slowdown")
     notebook.open()
-    run = start(notebook, EPOCHS)
+    run = start(notebook, 10_000)
     all_on_screen(page)
-    run.wait(progress=False, timeout_s=600)
+    people = onlookers(run)
+    ratios: dict[str, list[float]] = {"median step": [], "mean step": []}
+    try:
+        for number in range(pairs):
+            order = (True, False) if number % 2 else (False, True)
+            taken = {looking: block(run, seconds, people, looking=looking) for looking in order}
+            for name, figure in (("median step", np.median), ("mean step", np.mean)):
+                ratios[name].append(float(figure(taken[True]) / figure(taken[False])))
+            said = ", ".join(f"{name} {values[-1]:.4f}" for name, values in ratios.items())
+            print(f"pair {number}: {said}", flush=True)
+    finally:
+        for one in people:
+            one.resume()
+        end_worker(run.path)
     notebook.close()
     page.close()
-    return pace(run)
-
-
-def headless(browser: Browser, server: JupyterServer, name: str) -> Pace:
-    """Pace of the same run without kernel or view."""
-    page = browser.new_page(viewport=SCREEN)
-    folder = server.root / name
-    folder.mkdir()
-    command = [sys.executable, "-c", HEADLESS]
-    subprocess.run(command, env=environment(server.root.parent), cwd=folder, check=True)
-    [run] = runs(folder / "nbfinetune-runs")
-    run.wait(progress=False, timeout_s=600)
-    page.close()
-    return pace(run)
-
-
-def slowdown(browser: Browser, server: JupyterServer, pairs: int) -> None:
-    """Print how much slower a run is with its widget open."""
-    ways: dict[str, Callable[[Browser, JupyterServer, str], Pace]]
-    ways = {"widget": with_widget, "headless": headless}
-    paces: dict[str, list[Pace]] = {way: [] for way in ways}
-    for number in range(pairs):
-        for way in list(ways)[:: -1 if number % 2 else 1]:
-            paces[way].append(ways[way](browser, server, f"{way}-{number}"))
-        one, other = paces["widget"][-1], paces["headless"][-1]
-        if one.config != other.config:
-            raise RuntimeError(f"two runs that differ: {one.config} and {other.config}")
+    for name, values in ratios.items():
+        drawn = np.random.default_rng(0).choice(values, (10_000, len(values)))
+        low, high = np.quantile(np.median(drawn, 1), (0.025, 0.975))
         print(
-            f"pair {number}: step {one.step_s * 1e3:.2f} ms with, {other.step_s * 1e3:.2f} ms "
-            f"without; whole {one.whole_s:.2f} s with, {other.whole_s:.2f} s without",
-            flush=True,
-        )
-    for name in ("step_s", "whole_s"):
-        opened, alone = ([getattr(p, name) for p in paces[w]] for w in ("widget", "headless"))
-        ratios = [a / b for a, b in zip(opened, alone, strict=True)]
-        print(
-            f"slowdown by the open widget, {name[:-2]}: "
-            f"{statistics.median(opened) / statistics.median(alone):.4f} "
-            f"({min(ratios):.4f} to {max(ratios):.4f} over {pairs} pairs)"
+            f"slowdown by the open widget, {name}: {statistics.median(values):.4f} "
+            f"(95 % interval of the median {low:.4f} to {high:.4f}; {min(values):.4f} to "
+            f"{max(values):.4f} over {pairs} pairs of {seconds:g} s)"
         )
 
 
@@ -256,7 +235,8 @@ def kernel_latency(folder: Path, count: int) -> None:
 def main() -> None:
     """Print both, and how busy the machine was before and after."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    asked.add_argument("pairs", type=int, nargs="?", default=5)
+    asked.add_argument("pairs", type=int, nargs="?", default=40)
+    asked.add_argument("--seconds", type=float, default=10)
     asked.add_argument("--executions", type=int, default=40)
     chosen = asked.parse_args()
     print(f"load before: {os.getloadavg()}")
@@ -269,7 +249,7 @@ def main() -> None:
         with serving(folder) as server:
             kernel_latency(server.root, chosen.executions)
             latency(browser, server, chosen.executions)
-            slowdown(browser, server, chosen.pairs)
+            slowdown(browser, server, chosen.pairs, chosen.seconds)
         browser.close()
     print(f"load after: {os.getloadavg()}")
 

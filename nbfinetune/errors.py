@@ -12,6 +12,7 @@ Each message names the value that was wrong, where it came from, and what to do 
     │   ├── CheckpointMismatch   weights of another architecture; the differing keys are named
     │   ├── UnsafeCheckpoint     a file that would run code when it is read; refused
     │   └── ModelTooLarge        weights, gradients and optimizer do not fit in memory
+    │       └── BatchTooLarge    with the activations of a batch they do not; the largest is named
     ├── TrainingError
     │   └── NonFiniteLoss        the loss became NaN or infinite at a step
     ├── StoreError               a run directory that can't be read or written
@@ -27,6 +28,7 @@ Each message names the value that was wrong, where it came from, and what to do 
 from __future__ import annotations
 
 __all__ = [
+    "BatchTooLarge",
     "CheckpointMismatch",
     "CommandRefused",
     "ConfigError",
@@ -88,6 +90,10 @@ class UnsafeCheckpoint(ModelError):
 
 class ModelTooLarge(ModelError):
     """Weights, gradients and optimizer state do not fit in memory."""
+
+
+class BatchTooLarge(ModelTooLarge):
+    """What the layers keep of a batch does not fit in memory; the message names the largest."""
 
 
 class TrainingError(NbFinetuneError):

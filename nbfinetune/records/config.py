@@ -187,8 +187,19 @@ class ModelConfig(ConfigRecord, frozen=True, kw_only=True):
         The new classifier.
     dropout : float in [0, 1)
         Dropout before the classifier's last layer.
+    in_chans : int
+        Channels of an image: 1 (grey), 3 (RGB), 4 (RGB and alpha), or as many as the arrays have.
+        The first layer's published weights are fitted to them.
+    drop_stages : int
+        How many of the last stages are cut off before the classifier. A stage is what timm calls
+        one: layers of one resolution; in a plain transformer, a block.
+    pooling : {"own", "avg", "max", "catavgmax", "gem"}
+        How a map of features becomes one vector: as the architecture does it, by mean, maximum,
+        both side by side, or generalised mean with a trained exponent (arXiv:1711.02512).
     freeze : {"none", "backbone"} or int
         What is not trained: nothing, all but the head, or the first n layer groups.
+    train_stages : int, optional
+        Train the head and that many of the last stages; instead of `freeze`.
     freeze_epochs : int
         Thaw after that many epochs (0: never). With `freeze="none"` the backbone is what is frozen.
     layer_decay : float in (0, 1], optional
@@ -202,7 +213,11 @@ class ModelConfig(ConfigRecord, frozen=True, kw_only=True):
     checkpoint: str | None = None
     head: Literal["linear", "mlp"] = "linear"
     dropout: Probability = 0.0
+    in_chans: Annotated[int, Meta(ge=1, le=64)] = 3
+    drop_stages: Annotated[int, Meta(ge=0)] = 0
+    pooling: Literal["own", "avg", "max", "catavgmax", "gem"] = "own"
     freeze: Literal["none", "backbone"] | Annotated[int, Meta(ge=0)] = "none"
+    train_stages: Count | None = None
     freeze_epochs: Annotated[int, Meta(ge=0)] = 0
     layer_decay: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
     backbone_lr: Positive = 1.0
