@@ -10,6 +10,7 @@ from torch import nn
 from nbfinetune.models.build import ORIGINS
 from nbfinetune.models.heads import Head, head_names
 from nbfinetune.models.names import ModelName
+from nbfinetune.models.shape import Shape
 
 __all__ = ["loading_code"]
 
@@ -26,9 +27,8 @@ def loading_code(
     filename : str
         The weights, as seen from the working directory.
     """
-    given = ORIGINS[name.origin].arguments(
-        name, num_classes=facts["num_classes"], image_size=facts["image_size"], dropout=0.0
-    )
+    shape = Shape(facts["num_classes"], facts["image_size"], 0.0, facts["model"]["in_chans"])
+    given = ORIGINS[name.origin].arguments(name, shape)
     layers = {head: module.get_submodule(head) for head in head_names(module)}
     replaced = [
         f"model.set_submodule({head!r}, {_code(layer)})"

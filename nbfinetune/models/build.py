@@ -13,6 +13,7 @@ from nbfinetune.models import from_factory, from_timm, from_torchvision
 from nbfinetune.models.heads import head_names, quieten, replace_head
 from nbfinetune.models.memory import available_bytes, check_fits, needed_bytes
 from nbfinetune.models.names import ModelName, parse_name, timm_config
+from nbfinetune.models.shape import RGB, Shape
 from nbfinetune.models.weights import load_weights, read_weights
 from nbfinetune.records import ModelConfig
 
@@ -32,7 +33,7 @@ class Built:
     Parameters
     ----------
     module : nn.Module
-        Takes (B, 3, S, S) float32, gives (B, num_classes) logits.
+        Takes (B, in_chans, S, S) float32, gives (B, num_classes) logits.
     weights_from : str
         Where its weights are from, in words.
     head_names : tuple of str
@@ -73,11 +74,12 @@ def build(
         are unsafe or of another architecture. A sentence each.
     """
     name = parse_name(config.name)
+    shape = Shape(num_classes, image_size, config.dropout, config.in_chans)
     if name.origin != "factory":
-        _rehearse(name, config, num_classes, image_size, torch.device(device))
-    module, weights_from = _created(name, config, num_classes, image_size, cache_dir)
+        _rehearse(name, config, shape, torch.device(device))
+    module, weights_from = _created(name, config, shape, cache_dir)
     if name.origin == "factory":
-        _try_forward(name, module, num_classes, image_size)
+        _try_forward(name, module, shape)
     heads = head_names(module)
     if config.head == "mlp":
         replace_head(module, heads, num_classes=num_classes, kind="mlp", dropout=config.dropout)
@@ -91,14 +93,13 @@ def build(
 
 
 def _created(
-    name: ModelName, config: ModelConfig, num_classes: int, image_size: int, cache_dir: Path | None
+    name: ModelName, config: ModelConfig, shape: Shape, cache_dir: Path | None
 ) -> tuple[nn.Module, str]:
     origin = ORIGINS[name.origin]
-    shape = {"num_classes": num_classes, "image_size": image_size, "dropout": config.dropout}
     try:
         if not config.pretrained or config.checkpoint is not None:
-            return origin.create(name, **shape), "random weights"
-        module, weights_from = origin.create_pretrained(name, **shape, cache_dir=cache_dir)
+            return origin.create(name, shape), "random weights"
+        module, weights_from = origin.create_pretrained(name, shape, cache_dir)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise ModelTooLarge(f"there is not enough memory to build {name.full} ({error})") from error
     return module, weights_from
@@ -114,18 +115,16 @@ def _keeps_its_classifier(name: ModelName, config: ModelConfig, num_classes: int
     return bool(num_classes == published)
 
 
-def _rehearse(
-    name: ModelName, config: ModelConfig, num_classes: int, image_size: int, device: torch.device
-) -> None:
+def _rehearse(name: ModelName, config: ModelConfig, shape: Shape, device: torch.device) -> None:
     with torch.device("meta"):
         try:
-            module = ORIGINS[name.origin].create(
-                name, num_classes=num_classes, image_size=image_size, dropout=0.0
-            )
+            module = ORIGINS[name.origin].create(name, shape)
+        except ModelError:
+            raise
         except Exception as error:
-            raise _cannot_take(name, image_size, error) from error
+            raise _cannot_take(name, shape, error) from error
         _check_memory(name, config, module, device)
-        _try_forward(name, module, num_classes, image_size)
+        _try_forward(name, module, shape)
 
 
 def _check_memory(
@@ -137,24 +136,29 @@ def _check_memory(
     check_fits(name.full, needed, available_bytes(device))
 
 
-def _try_forward(name: ModelName, module: nn.Module, num_classes: int, image_size: int) -> None:
+def _try_forward(name: ModelName, module: nn.Module, shape: Shape) -> None:
     module.eval()
+    side = shape.image_size
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            logits = module(torch.zeros(2, 3, image_size, image_size))
+            logits = module(torch.zeros(2, shape.in_chans, side, side))
     except Exception as error:
-        raise _cannot_take(name, image_size, error) from error
-    shape = tuple(getattr(logits, "shape", ()))
-    if shape != (2, num_classes):
+        raise _cannot_take(name, shape, error) from error
+    given = tuple(getattr(logits, "shape", ()))
+    if given != (2, shape.num_classes):
         raise ModelError(
-            f"{name.full} gives {shape or type(logits).__name__} for 2 images of {num_classes} "
-            f"classes; (2, {num_classes}) is needed, so it can't be trained as a classifier"
+            f"{name.full} gives {given or type(logits).__name__} for 2 images of "
+            f"{shape.num_classes} classes; (2, {shape.num_classes}) is needed, "
+            "so it can't be trained as a classifier"
         )
 
 
-def _cannot_take(name: ModelName, image_size: int, error: Exception) -> ModelError:
+def _cannot_take(name: ModelName, shape: Shape, error: Exception) -> ModelError:
     reason = " ".join(str(error).split())[:200] or "it says no more"
+    side = shape.image_size
+    channels = "" if shape.in_chans == RGB else f" and {shape.in_chans} channels"
+    remedy = "" if shape.in_chans == RGB else ", or leave in_chans out"
     return ModelError(
-        f"{name.full} can't take images of {image_size}×{image_size} pixels "
-        f"({type(error).__name__}: {reason}); set image_size to a size that it was made for"
+        f"{name.full} can't take images of {side}×{side} pixels{channels} "
+        f"({type(error).__name__}: {reason}); set image_size to a size that it was made for{remedy}"
     )

@@ -12,44 +12,38 @@ from torch import Tensor, nn
 from nbfinetune.errors import ModelError
 from nbfinetune.models.names import ModelName, timm_config
 from nbfinetune.models.published import timm_weights
+from nbfinetune.models.shape import Shape
 
 __all__ = ["adapted", "arguments", "create", "create_pretrained"]
 
 
-def arguments(
-    name: ModelName, *, num_classes: int, image_size: int, dropout: float
-) -> dict[str, Any]:
+def arguments(name: ModelName, shape: Shape) -> dict[str, Any]:
     """Keywords with which `timm.create_model` builds the model."""
-    given: dict[str, Any] = {"num_classes": num_classes}
+    given: dict[str, Any] = {"num_classes": shape.num_classes}
     cfg = timm_config(name.full)
-    if cfg.get("fixed_input_size") and cfg["input_size"][1:] != (image_size, image_size):
-        given["img_size"] = image_size
-    if dropout:
-        given["drop_rate"] = dropout
+    side = shape.image_size
+    if cfg.get("fixed_input_size") and cfg["input_size"][1:] != (side, side):
+        given["img_size"] = side
+    if shape.in_chans != cfg["input_size"][0]:
+        given["in_chans"] = shape.in_chans
+    if shape.dropout:
+        given["drop_rate"] = shape.dropout
     return given
 
 
-def create(
-    name: ModelName, *, num_classes: int, image_size: int, dropout: float, **options: Any
-) -> nn.Module:
+def create(name: ModelName, shape: Shape, **options: Any) -> nn.Module:
     """Model with random weights; `options` go to `timm.create_model`."""
-    given = arguments(name, num_classes=num_classes, image_size=image_size, dropout=dropout)
-    model: nn.Module = timm.create_model(name.full, **given, **options)
+    model: nn.Module = timm.create_model(name.full, **arguments(name, shape), **options)
     return model
 
 
 def create_pretrained(
-    name: ModelName,
-    *,
-    num_classes: int,
-    image_size: int,
-    dropout: float,
-    cache_dir: Path | None = None,
+    name: ModelName, shape: Shape, cache_dir: Path | None = None
 ) -> tuple[nn.Module, str]:
     """Model with published weights, and a sentence on where they are from.
 
-    timm itself fits them in: position embeddings are resampled, the classifier is dropped where
-    the number of classes differs.
+    timm itself fits them in: position embeddings are resampled, the first convolution is inflated
+    to the channels, the classifier is dropped where the number of classes differs.
 
     Raises
     ------
@@ -65,16 +59,15 @@ def create_pretrained(
     try:
         model = create(
             name,
-            num_classes=num_classes,
-            image_size=image_size,
-            dropout=dropout,
+            shape,
             pretrained=True,
             pretrained_cfg_overlay={"file": str(path), "custom_load": custom},
         )
     except RuntimeError as error:
         raise ModelError(
-            f"the published weights of {name.full} ({path}) can't be loaded at {image_size} pixels "
-            f"({_first_line(error)}); leave image_size out, or delete the file if it is damaged"
+            f"the published weights of {name.full} ({path}) can't be loaded at "
+            f"{shape.image_size} pixels ({_first_line(error)}); leave image_size out, "
+            "or delete the file if it is damaged"
         ) from error
     return model, sentence
 

@@ -10,9 +10,11 @@ import torchvision
 from torch import Tensor, nn
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
+from nbfinetune.models.first_layer import fit_channels
 from nbfinetune.models.heads import head_names, set_dropout
 from nbfinetune.models.names import ModelName
 from nbfinetune.models.published import file_at_url
+from nbfinetune.models.shape import RGB, Shape
 from nbfinetune.models.weights import load_weights, read_weights
 
 __all__ = ["adapted", "arguments", "create", "create_pretrained"]
@@ -22,41 +24,30 @@ _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
 
 
-def arguments(
-    name: ModelName,
-    *,
-    num_classes: int,
-    image_size: int,
-    dropout: float,  # noqa: ARG001 - not every constructor takes it
-) -> dict[str, Any]:
+def arguments(name: ModelName, shape: Shape) -> dict[str, Any]:
     """Keywords with which torchvision's constructor builds the model."""
-    given: dict[str, Any] = {"num_classes": num_classes}
+    given: dict[str, Any] = {"num_classes": shape.num_classes}
     if name.architecture in ("googlenet", "inception_v3"):
-        # Their weights expect pixels scaled to [-1, 1]; `transform_input` does that within.
-        given |= {"aux_logits": False, "transform_input": True, "init_weights": True}
+        # Their weights expect pixels scaled to [-1, 1]; of RGB `transform_input` makes them within.
+        given |= {"aux_logits": False, "init_weights": True}
+        given["transform_input"] = shape.in_chans == RGB
     if name.architecture.startswith("vit_"):
-        given["image_size"] = image_size
+        given["image_size"] = shape.image_size
     return given
 
 
-def create(name: ModelName, *, num_classes: int, image_size: int, dropout: float) -> nn.Module:
+def create(name: ModelName, shape: Shape) -> nn.Module:
     """Model with random weights.
 
     `dropout` sets the dropout layer before the classifier; 0 leaves it as published.
     """
-    given = arguments(name, num_classes=num_classes, image_size=image_size, dropout=dropout)
-    model: nn.Module = torchvision.models.get_model(name.architecture, weights=None, **given)
-    set_dropout(model, head_names(model), dropout)
+    model = _for_rgb(name, shape)
+    fit_channels(model, shape.in_chans, name.full)
     return model
 
 
 def create_pretrained(
-    name: ModelName,
-    *,
-    num_classes: int,
-    image_size: int,
-    dropout: float,
-    cache_dir: Path | None = None,
+    name: ModelName, shape: Shape, cache_dir: Path | None = None
 ) -> tuple[nn.Module, str]:
     """Model with published weights, and a sentence on where they are from.
 
@@ -68,10 +59,18 @@ def create_pretrained(
     entries = torchvision.models.get_model_weights(name.architecture)
     weights = entries[name.tag] if name.tag else entries.DEFAULT
     path, sentence = file_at_url(weights.url, cache_dir)
-    model = create(name, num_classes=num_classes, image_size=image_size, dropout=dropout)
+    model = create(name, shape)
     state = adapted(model, read_weights(path))
     load_weights(model, state, head_names(model), source=str(path))
     return model, sentence
+
+
+def _for_rgb(name: ModelName, shape: Shape) -> nn.Module:
+    model: nn.Module = torchvision.models.get_model(
+        name.architecture, weights=None, **arguments(name, shape)
+    )
+    set_dropout(model, head_names(model), shape.dropout)
+    return model
 
 
 def adapted(module: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:

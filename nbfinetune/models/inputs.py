@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from typing import Any
 
 import timm
@@ -12,8 +13,9 @@ import torchvision
 
 from nbfinetune.errors import ConfigError
 from nbfinetune.models.names import ModelName, factory, parse_name, timm_config
+from nbfinetune.models.shape import RGB
 
-__all__ = ["ModelInput", "choose_image_size", "model_input"]
+__all__ = ["ModelInput", "choose_image_size", "for_channels", "model_input"]
 
 STRIDE_PX = 32
 SMALLEST_PX = 8
@@ -45,6 +47,8 @@ _RIGID_FAMILIES = (
     "vision_transformer_sam",
     "volo",
 )
+# Networks that scale RGB to [-1, 1] by themselves, and other channels not.
+_SCALED_WITHIN = ("tv_googlenet", "tv_inception_v3")
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ class ModelInput:
         Another size can be asked for, at least when the model is built.
     min_px : int
         Smallest side that goes through.
-    mean, std : tuple of three floats
-        On the scale of pixels in [0, 1].
+    mean, std : tuple of floats
+        Of each channel, on the scale of pixels in [0, 1].
     interpolation : {"bicubic", "bilinear"}
     crop_pct : float in (0, 1]
         Side of the centre crop over the resized shorter side, in evaluation.
@@ -81,8 +85,11 @@ class ModelInput:
     crop_pct: float = 0.875
 
 
-def model_input(name: str) -> ModelInput:
+def model_input(name: str, in_chans: int = RGB) -> ModelInput:
     """Input of a model by name; neither the model nor its weights are loaded.
+
+    For one channel `mean` and `std` are the means of the published three; for more, they are
+    repeated in turn, as the first layer's weights are.
 
     A factory may carry a `default_cfg` attribute with the keys that timm uses: `input_size`,
     `fixed_input_size`, `min_input_size`, `mean`, `std`, `interpolation`, `crop_pct`.
@@ -92,15 +99,29 @@ def model_input(name: str) -> ModelInput:
     UnknownModel
         With the three closest names.
     """
-    found = parse_name(name)
-    if found.origin == "torchvision":
-        return _torchvision_input(found)
-    if found.origin == "factory":
-        cfg = getattr(factory(name), "default_cfg", {})
-        return _from_cfg(name, cfg, rigid=True)
-    cfg = timm_config(name)
-    rigid = timm.models.is_model_in_modules(found.architecture, _RIGID_FAMILIES)
-    return _from_cfg(name, cfg, rigid=rigid)
+    facts = _published(parse_name(name))
+    mean, std = facts.mean, facts.std
+    if in_chans != RGB and facts.name.startswith(_SCALED_WITHIN):
+        mean = std = (0.5,) * RGB
+    return replace(facts, mean=for_channels(mean, in_chans), std=for_channels(std, in_chans))
+
+
+def for_channels(values: tuple[float, ...], in_chans: int) -> tuple[float, ...]:
+    """Values of the published channels for as many channels: their mean for one, else in turn."""
+    if len(values) == in_chans:
+        return values
+    if in_chans == 1:
+        return (sum(values) / len(values),)
+    return tuple(islice(cycle(values), in_chans))
+
+
+def _published(name: ModelName) -> ModelInput:
+    if name.origin == "torchvision":
+        return _torchvision_input(name)
+    if name.origin == "factory":
+        return _from_cfg(name.full, getattr(factory(name.full), "default_cfg", {}), rigid=True)
+    rigid = timm.models.is_model_in_modules(name.architecture, _RIGID_FAMILIES)
+    return _from_cfg(name.full, timm_config(name.full), rigid=rigid)
 
 
 def choose_image_size(facts: ModelInput, requested: int | None, median_side: int) -> int:

@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from timm.models import adapt_input_conv, clean_state_dict
+from timm.models import clean_state_dict
 from torch import Tensor, nn
 
 from nbfinetune.errors import CheckpointMismatch, ModelError, UnsafeCheckpoint
+from nbfinetune.models.first_layer import first_convolution, inflated
 from nbfinetune.models.heads import is_under
 
 __all__ = ["load_weights", "read_facts", "read_weights"]
@@ -190,14 +191,13 @@ def _without_prefix(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> d
 
 
 def _with_first_conv(module: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    convolutions = ((n, m) for n, m in module.named_modules() if isinstance(m, nn.Conv2d))
-    path, first = next(convolutions, ("", None))
+    path, first = first_convolution(module) or ("", None)
     name = f"{path}.weight"
     if first is None or name not in state:
         return state
     want, have = first.weight.shape, state[name].shape
     if len(have) == 4 and want[1] != have[1] and want[:1] + want[2:] == have[:1] + have[2:]:
-        state[name] = adapt_input_conv(int(want[1]), state[name], base_chans=int(have[1]))
+        state[name] = inflated(state[name], int(want[1]))
     return state
 
 
