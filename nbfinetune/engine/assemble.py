@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -23,7 +23,12 @@ from nbfinetune.engine.losses import make_loss
 from nbfinetune.engine.randomness import seed_everything
 from nbfinetune.engine.world import World
 from nbfinetune.models.build import build
-from nbfinetune.models.groups import LayerGroup, layer_groups, set_trainable
+from nbfinetune.models.groups import (
+    LayerGroup,
+    frozen_at_start,
+    layer_groups,
+    set_trainable,
+)
 from nbfinetune.models.inputs import ModelInput, choose_image_size, model_input
 from nbfinetune.records import FineTuneConfig, ModelConfig, PhaseStarted
 
@@ -147,7 +152,8 @@ def assemble(
         device=placement.device,
     )
     groups = layer_groups(built.module, built.head_names)
-    set_trainable(built.module, groups, frozen_at_start(config.model))
+    frozen = frozen_at_start(built.module, built.head_names, config.model)
+    set_trainable(built.module, groups, frozen)
     model = built.module.to(placement.device)
     model = model.to(memory_format=placement.memory_format)
     if config.data.cache:
@@ -170,13 +176,6 @@ def assemble(
         weights_from=built.weights_from,
         loss=make_loss(config.training, counts, placement.device),
     )
-
-
-def frozen_at_start(model: ModelConfig) -> Literal["none", "backbone"] | int:
-    """What is frozen in the first epochs: `freeze_epochs` alone means the backbone."""
-    if model.freeze_epochs and model.freeze in ("none", 0):
-        return "backbone"
-    return model.freeze
 
 
 def _without_weights(model: ModelConfig) -> ModelConfig:

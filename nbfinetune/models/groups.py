@@ -12,9 +12,18 @@ from torch import nn
 
 from nbfinetune.errors import ConfigError
 from nbfinetune.models.heads import is_under
+from nbfinetune.models.stages import stage_numbers
 from nbfinetune.records import ModelConfig
 
-__all__ = ["LayerGroup", "layer_groups", "parameter_groups", "set_trainable", "train_mode"]
+__all__ = [
+    "LayerGroup",
+    "frozen_at_start",
+    "layer_groups",
+    "parameter_groups",
+    "set_trainable",
+    "stages",
+    "train_mode",
+]
 
 HEAD = "head"
 
@@ -65,6 +74,56 @@ def layer_groups(module: nn.Module, heads: tuple[str, ...]) -> list[LayerGroup]:
     weights = [[name for name in names if dimensions[name] > 1] or names for names in merged]
     named = [LayerGroup(_shared_name(w), tuple(n)) for w, n in zip(weights, merged, strict=True)]
     return [*named, LayerGroup(HEAD, head)]
+
+
+def stages(module: nn.Module, heads: tuple[str, ...]) -> list[LayerGroup]:
+    """The layer groups of `layer_groups`, put together by resolution; the head comes last.
+
+    A stage is what timm calls one; in a plain transformer, a block. What stands between the last
+    stage and the head (a norm, a wider convolution) goes with the last stage.
+    """
+    *groups, head = layer_groups(module, heads)
+    numbers = stage_numbers(module, [group.parameter_names for group in groups])
+    members = [
+        [group for group, number in zip(groups, numbers, strict=True) if number == stage]
+        for stage in dict.fromkeys(numbers)
+    ]
+    merged = [
+        LayerGroup(_span(stage), tuple(n for group in stage for n in group.parameter_names))
+        for stage in members
+    ]
+    return [*merged, head]
+
+
+def frozen_at_start(
+    module: nn.Module, heads: tuple[str, ...], config: ModelConfig
+) -> Literal["none", "backbone"] | int:
+    """What is frozen in the first epochs, as `set_trainable` takes it.
+
+    `train_stages` freezes what stands before those stages; `freeze_epochs` alone, the backbone.
+
+    Raises
+    ------
+    ConfigError
+        If the model has fewer stages, or `freeze` is given as well.
+    """
+    if config.train_stages is None:
+        all_trained = config.freeze in ("none", 0)
+        return "backbone" if config.freeze_epochs and all_trained else config.freeze
+    if config.freeze != "none":
+        raise ConfigError(
+            f"train_stages={config.train_stages} and freeze={config.freeze!r} both say what is "
+            "trained; give one of them"
+        )
+    *backbone, _ = stages(module, heads)
+    if config.train_stages > len(backbone):
+        raise ConfigError(
+            f"train_stages is {config.train_stages}, but {config.name} has {len(backbone)} stages "
+            f"({', '.join(stage.name for stage in backbone)}); leave train_stages out to train all"
+        )
+    first = backbone[-config.train_stages].parameter_names[0]
+    groups = layer_groups(module, heads)
+    return next(place for place, group in enumerate(groups) if first in group.parameter_names)
 
 
 def set_trainable(
@@ -213,6 +272,11 @@ def _exempt(module: nn.Module) -> Callable[[str], bool]:
 
 def _side(group: LayerGroup) -> str:
     return HEAD if group.name == HEAD else "backbone"
+
+
+def _span(groups: Sequence[LayerGroup]) -> str:
+    first, last = groups[0].name, groups[-1].name
+    return first if first == last else f"{first} to {last}"
 
 
 def _shared_name(names: Sequence[str]) -> str:
