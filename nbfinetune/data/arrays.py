@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nbfinetune.data.bands import CONVERTIBLE
 from nbfinetune.data.listing import ArrayData, number_labels
 from nbfinetune.errors import DataError
 
 _CHUNK = 1024
-_CHANNELS = (1, 3, 4)
+_MOST_CHANNELS = 64
 _TRAIN_COUNT = "train_count.npy"
 
 
@@ -44,7 +45,7 @@ def check_arrays(images: Any, labels: Any) -> CheckedArrays:
     ----------
     images : array (N, H, W) or (N, H, W, C), or a list of N such images of one shape
         uint8 or other integers in [0, 255], floats in [0, 1] or [0, 255], or booleans; C is
-        1 (grey), 3 (RGB) or 4 (RGB and alpha).
+        1 (grey), 3 (RGB), 4 (RGB and alpha), or what a model with `in_chans` of as many sees.
     labels : array (N,)
         Whole numbers, strings or booleans.
 
@@ -88,7 +89,7 @@ def number_arrays(
 
 def channels_last(images: NDArray[Any]) -> NDArray[Any]:
     """Images (N, H, W, C), also where they came as (N, C, H, W), as torch has them."""
-    if images.shape[-1] not in _CHANNELS and images.shape[1] in _CHANNELS:
+    if _channels_first(images):
         return np.moveaxis(images, 1, -1)
     return images
 
@@ -166,16 +167,20 @@ def _as_images(images: Any) -> NDArray[Any]:
             f"images have shape {pixels.shape}: (N, height, width) or (N, height, width, "
             "channels) is needed"
         )
-    if pixels.ndim == 4 and pixels.shape[3] not in _CHANNELS:
+    if pixels.ndim == 4 and (_channels_first(pixels) or pixels.shape[3] > _MOST_CHANNELS):
         remedy = (
             "channels come last here: pass images.transpose(0, 2, 3, 1)"
-            if pixels.shape[1] in _CHANNELS
-            else "1 (grey), 3 (RGB) or 4 (RGB and alpha) can be read"
+            if pixels.shape[1] <= _MOST_CHANNELS
+            else f"at most {_MOST_CHANNELS} can be read"
         )
         raise DataError(f"images have shape {pixels.shape}, {pixels.shape[3]} channels: {remedy}")
     if pixels.dtype.kind not in "buif":
         raise DataError(f"images are of type {pixels.dtype}: uint8 or float is needed")
     return pixels
+
+
+def _channels_first(images: NDArray[Any]) -> bool:
+    return images.shape[-1] not in CONVERTIBLE and images.shape[1] in CONVERTIBLE
 
 
 def _as_labels(labels: Any) -> tuple[tuple[str, ...], NDArray[np.int64]]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nbfinetune.data.bands import Raster, pixels_of
 from nbfinetune.data.pixels import OPERATIONS, RESAMPLING, apply_operation
 from nbfinetune.records import AugmentConfig
 
@@ -105,28 +106,28 @@ def eval_plan(width: int, height: int, crop_pct: float) -> Plan:
 
 
 def see(
-    image: Image.Image, size_px: int, interpolation: Interpolation, crop_pct: float
+    image: Raster, size_px: int, interpolation: Interpolation, crop_pct: float
 ) -> NDArray[np.uint8]:
-    """Pixels of an RGB image as validation and prediction see it.
+    """Pixels of an image as validation and prediction see it.
 
     Of an image that has to be enlarged nothing is cut away: `crop_pct` is 1 for it.
 
     Returns
     -------
-    uint8 array (size_px, size_px, 3)
+    uint8 array (size_px, size_px, C)
     """
     kept = crop_pct if min(image.size) > size_px else 1.0
     return apply(image, eval_plan(*image.size, kept), size_px, interpolation)
 
 
 def apply(
-    image: Image.Image, plan: Plan, size_px: int, interpolation: Interpolation
+    image: Raster, plan: Plan, size_px: int, interpolation: Interpolation
 ) -> NDArray[np.uint8]:
-    """Pixels of an RGB image after a plan.
+    """Pixels of an image after a plan, the same for each of its channels.
 
     Returns
     -------
-    uint8 array (size_px, size_px, 3)
+    uint8 array (size_px, size_px, C)
     """
     if plan.box != (0, 0, *image.size):
         image = image.crop(plan.box)
@@ -135,7 +136,7 @@ def apply(
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     for name, magnitude in plan.operations:
         image = apply_operation(image, name, magnitude)
-    return np.asarray(image)
+    return pixels_of(image)
 
 
 def _random_box(

@@ -30,7 +30,7 @@ LIMIT_VARIABLE = "NBFINETUNE_CACHE_GB"
 KEPT_FREE = 2 * 10**9
 """Bytes of the disk that are left to others, the run's own checkpoints among them."""
 
-_FORMAT = 1
+_FORMAT = 2
 _MOST = 20 * 10**9
 _PART_OF_FREE = 0.25
 _GUARD_TIMEOUT_S = 30.0
@@ -46,7 +46,7 @@ def caches_home() -> Path:
     return cache_home() / "decoded"
 
 
-def cache_folder(root: str, items: tuple[str, ...], side_px: int) -> Path:
+def cache_folder(root: str, items: tuple[str, ...], side_px: int, channels: int = 3) -> Path:
     """Folder for the images of a data set.
 
     It depends on where the files lie, not on the run: folds, subsets and later runs share it.
@@ -59,10 +59,12 @@ def cache_folder(root: str, items: tuple[str, ...], side_px: int) -> Path:
         Paths, relative to `root` where they lie under it.
     side_px : int
         Shorter side that images are shrunk to.
+    channels : int
+        Of an image as it is kept.
     """
     place = root or _shared_folder(items)
     # Pillow brings the decoders: with another version the same file may give other pixels.
-    name = f"{_FORMAT}\n{PIL.__version__}\n{side_px}\n".encode() + os.fsencode(place)
+    name = f"{_FORMAT}\n{PIL.__version__}\n{side_px}\n{channels}\n".encode() + os.fsencode(place)
     return caches_home() / blake2b(name, digest_size=10).hexdigest()
 
 

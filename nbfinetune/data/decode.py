@@ -1,4 +1,4 @@
-"""One image file to an upright RGB image, or one sentence that says why not."""
+"""One image file to an upright image of some channels, or one sentence that says why not."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import os
 import re
 import struct
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from nbfinetune.data.bands import CONVERTIBLE, Bands, Raster, check_channels, raster_of
 from nbfinetune.errors import DataError
 
 MAX_PIXELS = 89_478_485
@@ -24,6 +26,7 @@ MAX_BYTES = 512 * 2**20
 """Largest file that is opened."""
 
 ImageSource: TypeAlias = "str | os.PathLike[str] | NDArray[np.uint8] | Image.Image"
+Kind = TypeVar("Kind", bound=Raster)
 
 # What may arrive as a photo. Left out are formats that start programs (EPS, WMF) or nest others.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
@@ -48,10 +51,10 @@ class UnreadableImage(DataError):
 
 
 def decode(source: ImageSource, at_least: int | None = None) -> Image.Image:
-    """Image as RGB, first frame, turned upright by its EXIF tag.
+    """Image as RGB, as people see it: first frame, turned upright by its EXIF tag.
 
     Grey, palette and CMYK images become RGB, transparent ones lie on white, and more than
-    8 bits a channel are scaled down.
+    8 bits a channel are scaled down. Of an array with other channels the first three are shown.
 
     Parameters
     ----------
@@ -65,23 +68,72 @@ def decode(source: ImageSource, at_least: int | None = None) -> Image.Image:
     UnreadableImage
         If it can't be decoded, is larger than `MAX_PIXELS` or its file than `MAX_BYTES`.
     """
+    if isinstance(source, np.ndarray) and channels_in(source) not in CONVERTIBLE:
+        source = source[..., : 3 if source.shape[2] > 2 else 1]
+    return _decoded(source, at_least, _as_rgb)
+
+
+def decode_as(source: ImageSource, channels: int, at_least: int | None = None) -> Raster:
+    """Image with as many channels as a model sees, and otherwise as `decode` gives it.
+
+    Parameters
+    ----------
+    source : path, uint8 array (H, W) or (H, W, C), or PIL image
+    channels : int
+        1: grey. 3: RGB, on white. 4: RGB and alpha, which is opaque where there is none. These are
+        made of one another; any other number takes an array of exactly as many.
+
+    Raises
+    ------
+    UnreadableImage
+        As `decode`, and if it has no such channels.
+    """
+    if channels == 3 and not isinstance(source, np.ndarray):
+        return _decoded(source, at_least, _as_rgb)
+    found = channels_in(source) if isinstance(source, np.ndarray) else None
+    try:
+        check_channels(found, channels)
+    except DataError as error:
+        raise UnreadableImage(_name(source), str(error)) from error
+    if channels not in CONVERTIBLE:
+        return raster_of(np.asarray(source))
+    if channels == 1:
+        return _decoded(source, at_least, _as_grey, mode="L")
+    return _decoded(source, at_least, _as_rgb if channels == 3 else _as_rgb_and_alpha)
+
+
+def _decoded(
+    source: ImageSource,
+    at_least: int | None,
+    converted: Callable[[Image.Image], Kind],
+    mode: str | None = None,
+) -> Kind:
     try:
         if isinstance(source, np.ndarray):
             single = source.ndim == 3 and source.shape[2] == 1
-            return _as_rgb(Image.fromarray(source[..., 0] if single else source))
+            return converted(Image.fromarray(source[..., 0] if single else source))
         if isinstance(source, Image.Image):
-            return _as_rgb(_upright(source.copy()))
+            return converted(_upright(source.copy()))
         with open_header(os.fspath(source)) as image:
             if at_least is not None:
-                image.draft(None, (at_least, at_least))
+                image.draft(mode, (at_least, at_least))
             image.load()
-            return _as_rgb(_upright(image))
+            return converted(_upright(image))
     except (UnreadableImage, MemoryError):
         raise
     except Exception as error:  # codecs raise what they like, and one image must not end a run
-        name = f"the {type(source).__name__}"
-        path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else name
-        raise UnreadableImage(path, _reason(error)) from error
+        raise UnreadableImage(_name(source), _reason(error)) from error
+
+
+def _name(source: ImageSource) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    return f"the {type(source).__name__}"
+
+
+def channels_in(pixels: NDArray[np.uint8]) -> int:
+    """Channels of an image (H, W) or (H, W, C)."""
+    return int(pixels.shape[2]) if pixels.ndim == 3 else 1
 
 
 def open_header(path: str, data: bytes | None = None) -> Any:
@@ -157,15 +209,41 @@ def _upright(image: Image.Image) -> Image.Image:
     return image
 
 
+def has_alpha(image: Image.Image | NDArray[np.uint8]) -> bool:
+    """Whether parts of an image may be transparent."""
+    if isinstance(image, np.ndarray):
+        return channels_in(image) == 4
+    return "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+
+
 def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode.startswith(("I", "F")):
-        image = Image.fromarray(_to_bytes(np.asarray(image)))
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+    image = _shallow(image)
+    if has_alpha(image):
         ground = Image.new("RGBA", image.size, _WHITE)
         image = Image.alpha_composite(ground, image.convert("RGBA"))
     return image.convert("RGB")
+
+
+def _as_grey(image: Image.Image) -> Image.Image:
+    image = _shallow(image)
+    if image.mode == "L" and not has_alpha(image):
+        return image
+    return _as_rgb(image).convert("L")
+
+
+def _as_rgb_and_alpha(image: Image.Image) -> Bands:
+    image = _shallow(image)
+    if not has_alpha(image):
+        return Bands((_as_rgb(image), Image.new("L", image.size, 255)))
+    image = image.convert("RGBA")
+    return Bands((image.convert("RGB"), image.getchannel("A")))
+
+
+def _shallow(image: Image.Image) -> Image.Image:
+    deep = image.mode.startswith(("I", "F"))
+    return Image.fromarray(_to_bytes(np.asarray(image))) if deep else image
 
 
 def _to_bytes(deep: NDArray[Any]) -> NDArray[np.uint8]:

@@ -16,8 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from PIL import Image
-
+from nbfinetune.data.bands import Raster, channels_of
 from nbfinetune.data.cache_files import (
     KEPT_FREE,
     CacheRefusal,
@@ -52,6 +51,8 @@ class DecodedCache:
     folder : Path
     side_px : int
         Shorter side that images are shrunk to.
+    channels : int
+        Of an image as it is kept.
     room : int
         Bytes that the folder may take.
     seat : BaseFileLock
@@ -65,13 +66,14 @@ class DecodedCache:
         self,
         folder: Path,
         side_px: int,
+        channels: int,
         room: int,
         seat: BaseFileLock,
         file: PixelFile,
         on_unused: OnUnused,
     ) -> None:
         self.folder = folder
-        self.side_px = side_px
+        self.side_px, self.channels = side_px, channels
         self._room = room
         self._seat = seat
         self._file = file
@@ -81,7 +83,7 @@ class DecodedCache:
         self._asked = -_ASK_AGAIN_S
         self._filling = True
 
-    def image(self, path: str) -> Image.Image:
+    def image(self, path: str) -> Raster:
         """Image as `stored_image` gives it, bit for bit, out of the cache where it is there.
 
         A file that has changed since is decoded again. One that is gone, or can't be reached, is
@@ -98,7 +100,7 @@ class DecodedCache:
             kept = self._file.image(key, entry)
             if kept is not None:
                 return kept
-        image = stored_image(path, self.side_px)
+        image = stored_image(path, self.side_px, self.channels)
         # A file that changed while it was decoded may be half of each.
         if self._filling and stamp is not None and stamp == _stamp(path):
             self._keep(key, image, stamp)
@@ -122,13 +124,13 @@ class DecodedCache:
             entry = self._file.find(key)
         return entry
 
-    def _keep(self, key: bytes, image: Image.Image, stamp: Stamp) -> None:
+    def _keep(self, key: bytes, image: Raster, stamp: Stamp) -> None:
         with self._lock:
             if not self._filling:
                 return
             try:
                 if self._may_write():
-                    self._check_room(3 * image.width * image.height)
+                    self._check_room(channels_of(image) * image.size[0] * image.size[1])
                     self._file.append(key, image, stamp)
                 return
             except _TROUBLE as error:
@@ -158,7 +160,7 @@ class DecodedCache:
 
 
 def open_cache(
-    folder: Path, side_px: int, expected: int, on_unused: OnUnused
+    folder: Path, side_px: int, expected: int, on_unused: OnUnused, channels: int = 3
 ) -> DecodedCache | None:
     """Cache in a folder, or None where nothing can be kept.
 
@@ -174,6 +176,8 @@ def open_cache(
         Bytes that the images of the run take when they are decoded.
     on_unused : callable (reason)
         Told why nothing is kept, unless `NBFINETUNE_CACHE_GB` is 0: then it was asked for.
+    channels : int
+        Of an image as it is kept.
     """
     try:
         if limit_bytes() == 0:
@@ -186,7 +190,7 @@ def open_cache(
             except BaseException:
                 file.close()
                 raise
-        return DecodedCache(folder, side_px, room, seat, file, on_unused)
+        return DecodedCache(folder, side_px, channels, room, seat, file, on_unused)
     except _TROUBLE as error:
         on_unused(f"decoded images are not kept for later epochs: {_words(error)}")
         return None

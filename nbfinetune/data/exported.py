@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from nbfinetune.data.arrays import CheckedArrays, as_bytes, number_arrays
-from nbfinetune.data.decode import decode
+from nbfinetune.data.bands import CONVERTIBLE, pixels_of
+from nbfinetune.data.decode import channels_in, decode_as, has_alpha
 from nbfinetune.data.file_lists import Columns, list_columns, part_of
 from nbfinetune.data.listing import FileList
 from nbfinetune.data.machine import cache_home
@@ -160,12 +161,21 @@ def _as_png(image: Any, place: str) -> bytes:
     try:
         if not isinstance(image, Image.Image):
             image = np.ascontiguousarray(as_bytes(np.asarray(image)))
-        upright = decode(image)
+            _refuse_bands(channels_in(image))
+        upright = Image.fromarray(pixels_of(decode_as(image, 4 if has_alpha(image) else 3)))
     except (DataError, ValueError, TypeError) as error:
         raise DataError(f"{place}: {error}") from error
     file = BytesIO()
     upright.save(file, "PNG", compress_level=1)
     return file.getvalue()
+
+
+def _refuse_bands(channels: int) -> None:
+    if channels not in CONVERTIBLE:
+        raise DataError(
+            f"the image has {channels} channels, which no PNG holds: pass all images as one array "
+            f"(N, height, width, {channels}) with their labels"
+        )
 
 
 def _in_use(parts: Mapping[str, Opened]) -> dict[str, Opened]:

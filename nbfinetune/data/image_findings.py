@@ -45,7 +45,7 @@ _TRAITS = {
     ),
     Trait.ALPHA: Wording(
         "alpha", "image has", "images have", "an alpha channel",
-        "take as is", "What is transparent becomes white.",
+        "take as is", "What is transparent becomes white, but for a model of 4 channels.",
     ),
     Trait.DEEP: Wording(
         "deep", "image has", "images have", "more than 8 bits a channel",

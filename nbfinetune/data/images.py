@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nbfinetune.data.bands import Raster, check_channels
 from nbfinetune.data.cache_files import cache_folder
 from nbfinetune.data.decode import UnreadableImage, decode, open_header
 from nbfinetune.data.decoded_cache import DecodedCache, OnUnused, open_cache
@@ -34,17 +35,20 @@ class ImageSet:
         The images, where they are not files.
     cache : DecodedCache, optional
         Keeps the files' pixels at one stored size.
+    channels : int
+        Of an image as a model sees it; see `with_channels`.
     """
 
     index: ImageIndex
     pixels: NDArray[np.uint8] | None = None
     cache: DecodedCache | None = None
+    channels: int = 3
 
     def __len__(self) -> int:
         return len(self.index)
 
     def image(self, number: int, at_least: int | None = None) -> Image.Image:
-        """Image as upright RGB; see `nbfinetune.data.decode.decode`.
+        """Image as people see it, upright and RGB; see `nbfinetune.data.decode.decode`.
 
         Raises
         ------
@@ -55,8 +59,8 @@ class ImageSet:
             return decode(self.pixels[number])
         return decode(self.index.path(number), at_least)
 
-    def stored(self, number: int, side_px: int) -> Image.Image:
-        """Image at its stored size, out of the cache where it is there.
+    def stored(self, number: int, side_px: int) -> Raster:
+        """Image at its stored size with the model's channels, out of the cache where it is there.
 
         See `nbfinetune.data.stored_image.stored_image`, whose pixels it has.
 
@@ -66,11 +70,12 @@ class ImageSet:
             If it can't be decoded.
         """
         if self.pixels is not None:
-            return stored_image(self.pixels[number], side_px)
+            return stored_image(self.pixels[number], side_px, self.channels)
         path = self.index.path(number)
-        if self.cache is not None and self.cache.side_px == side_px:
-            return self.cache.image(path)
-        return stored_image(path, side_px)
+        cache = self.cache
+        if cache is not None and (cache.side_px, cache.channels) == (side_px, self.channels):
+            return cache.image(path)
+        return stored_image(path, side_px, self.channels)
 
     def name(self, number: int) -> str:
         """What a message calls the image: its path, or its row."""
@@ -88,6 +93,13 @@ class ImageSet:
             return int(self.pixels.shape[2]), int(self.pixels.shape[1])
         with open_header(self.index.path(number)) as image:
             return int(image.width), int(image.height)
+
+    @property
+    def own_channels(self) -> int | None:
+        """Channels of the arrays; None for files, which give 1, 3 or 4."""
+        if self.pixels is None:
+            return None
+        return 1 if self.pixels.ndim == 3 else int(self.pixels.shape[3])
 
     @cached_property
     def sampled_sizes(self) -> list[tuple[int, int]]:
@@ -131,6 +143,23 @@ def open_images(source: Source, index: ImageIndex, run_folder: Path) -> ImageSet
     return ImageSet(index, arrays.images)
 
 
+def with_channels(images: ImageSet, channels: int) -> ImageSet:
+    """The same images as a model sees them that takes so many channels.
+
+    Parameters
+    ----------
+    channels : int
+        1: grey. 3: RGB, on white. 4: RGB and alpha. Else what arrays have, neither more nor less.
+
+    Raises
+    ------
+    DataError
+        If the images can't have them; says what they have.
+    """
+    check_channels(images.own_channels, channels)
+    return replace(images, channels=channels)
+
+
 def with_cache(images: ImageSet, side_px: int, on_unused: OnUnused) -> ImageSet:
     """The same images, kept decoded at a stored size; those in memory as they are.
 
@@ -144,9 +173,10 @@ def with_cache(images: ImageSet, side_px: int, on_unused: OnUnused) -> ImageSet:
     if images.pixels is not None:
         return images
     index = images.index
-    folder = cache_folder(index.root, index.items, side_px)
+    folder = cache_folder(index.root, index.items, side_px, images.channels)
     expected = _decoded_bytes(images, side_px)
-    return replace(images, cache=open_cache(folder, side_px, expected, on_unused))
+    cache = open_cache(folder, side_px, expected, on_unused, images.channels)
+    return replace(images, cache=cache)
 
 
 def median_side(images: ImageSet) -> int:
@@ -163,4 +193,4 @@ def median_side(images: ImageSet) -> int:
 def _decoded_bytes(images: ImageSet, side_px: int) -> int:
     sizes = [stored_size(*size, side_px) for size in images.sampled_sizes]
     used = len(images.index.train) + len(images.index.val)
-    return int(np.mean([3 * width * height for width, height in sizes]) * used)
+    return int(np.mean([images.channels * width * height for width, height in sizes]) * used)

@@ -34,7 +34,7 @@ class Batch(NamedTuple):
 
     Parameters
     ----------
-    images : uint8 array (B, S, S, 3)
+    images : uint8 array (B, S, S, C)
         Contiguous and nobody else's.
     labels, ids : int64 array (B,)
     wait_s : float
@@ -188,7 +188,8 @@ class Loader:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nbft-load")
         ids = self._share(order[position * self.batch_size : (position + 1) * self.batch_size])
-        pixels = np.empty((len(ids), self.size_px, self.size_px, 3), dtype=np.uint8)
+        shape = (len(ids), self.size_px, self.size_px, self.images.channels)
+        pixels = np.empty(shape, dtype=np.uint8)
         chunk = max(1, min(_LARGEST_CHUNK, math.ceil(len(ids) / self._threads)))
         parts = [
             self._pool.submit(

@@ -1,6 +1,6 @@
 """Pixels of many images in one file, found by a key; safe against a crash at any moment.
 
-`pixels.bin` holds RGB bytes, one image behind the other, and `entries.bin` a record of fixed
+`pixels.bin` holds one image behind the other, byte by byte, and `entries.bin` a record of fixed
 length for each. Both only grow. A record is written after its pixels and carries a checksum of
 itself and one of them, so whatever a crash leaves behind is found out and counts as not there.
 """
@@ -17,14 +17,15 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from nbfinetune.data.bands import Raster, channels_of, raster_of_bytes
 
 if TYPE_CHECKING:
     from io import FileIO
 
 PIXELS, ENTRIES = "pixels.bin", "entries.bin"
 
-_RECORD = struct.Struct("<16sQIIQqI")
+_RECORD = struct.Struct("<16sQIIBQqI")
 _CHECK = struct.Struct("<I")
 _LENGTH = _RECORD.size + _CHECK.size
 
@@ -42,13 +43,14 @@ class Entry(NamedTuple):
     offset: int
     width: int
     height: int
+    channels: int
     stamp: Stamp
     crc: int
 
     @property
     def length(self) -> int:
         """Bytes of its pixels."""
-        return 3 * self.width * self.height
+        return self.channels * self.width * self.height
 
 
 class PixelFile:
@@ -104,7 +106,7 @@ class PixelFile:
         """Entry of a key, the newest one."""
         return self._entries.get(key)
 
-    def image(self, key: bytes, entry: Entry) -> Image.Image | None:
+    def image(self, key: bytes, entry: Entry) -> Raster | None:
         """Image of an entry, or None where its pixels are not what was written."""
         pixels = self._bytes(entry)
         if pixels is not None and entry.offset not in self._trusted:
@@ -117,8 +119,7 @@ class PixelFile:
                 if self._entries.get(key) == entry:
                     del self._entries[key]
             return None
-        size = (entry.width, entry.height)
-        return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1)
+        return raster_of_bytes(pixels, (entry.width, entry.height), entry.channels)
 
     def start_writing(self) -> None:
         """Clear away the half record that a killed writer left; call it once, before `append`.
@@ -132,8 +133,8 @@ class PixelFile:
             self.refresh()
             self._records.truncate(self._records_read)
 
-    def append(self, key: bytes, image: Image.Image, stamp: Stamp) -> None:
-        """Write an RGB image; the only process that does.
+    def append(self, key: bytes, image: Raster, stamp: Stamp) -> None:
+        """Write an image; the only process that does.
 
         Raises
         ------
@@ -143,8 +144,9 @@ class PixelFile:
         pixels = image.tobytes()
         checksum = crc32(pixels)
         with self._lock:
-            entry = Entry(_size_of(self._pixels), image.width, image.height, stamp, checksum)
-            record = _RECORD.pack(key, entry.offset, *image.size, *stamp, checksum)
+            shape = (*image.size, channels_of(image))
+            entry = Entry(_size_of(self._pixels), *shape, stamp, checksum)
+            record = _RECORD.pack(key, entry.offset, *shape, *stamp, checksum)
             try:
                 _write(self._pixels, pixels)
                 _write(self._records, record + _CHECK.pack(crc32(record)))
@@ -168,8 +170,9 @@ class PixelFile:
         record = data[: _RECORD.size]
         if _CHECK.unpack_from(data, _RECORD.size) != (crc32(record),):
             return
-        key, offset, width, height, size, mtime_ns, crc = _RECORD.unpack(record)
-        self._entries[key] = Entry(offset, width, height, Stamp(size, mtime_ns), crc)
+        key, offset, width, height, channels, size, mtime_ns, crc = _RECORD.unpack(record)
+        stamp = Stamp(size, mtime_ns)
+        self._entries[key] = Entry(offset, width, height, channels, stamp, crc)
 
     def _bytes(self, entry: Entry) -> NDArray[np.uint8] | None:
         end = entry.offset + entry.length

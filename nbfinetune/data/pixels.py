@@ -3,6 +3,9 @@
 Operations, ranges and 31 strengths are those of `torchvision.transforms.v2.TrivialAugmentWide`
 (Müller & Hutter, arXiv:2103.10158, the "wide" space); a test compares them pixel for pixel.
 Pillow does the work there as here; without torch it also runs in a notebook's kernel.
+
+Of an image of `Bands` every plane is moved, and the colours of the RGB plane alone are changed:
+alpha, and what other bands hold, are no colours.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image, ImageEnhance, ImageOps
+
+from nbfinetune.data.bands import Bands, Raster
 
 FILL = (128, 128, 128)
 """Colour of what a shifted or turned image leaves bare: mid-grey, near the mean of photos."""
@@ -33,6 +38,8 @@ class Operation:
         Whether the magnitude is as often negative.
     whole : bool
         Whether magnitudes are whole numbers.
+    moves : bool
+        Whether it moves pixels; else it changes colours.
     """
 
     apply: Callable[[Image.Image, float], Image.Image]
@@ -40,6 +47,7 @@ class Operation:
     last: float = 0.0
     signed: bool = False
     whole: bool = False
+    moves: bool = False
     bins: int = _BINS
 
     def magnitude(self, step: int) -> float:
@@ -48,15 +56,26 @@ class Operation:
         return float(round(value)) if self.whole else value
 
 
-def apply_operation(image: Image.Image, name: str, magnitude: float) -> Image.Image:
+def apply_operation(image: Raster, name: str, magnitude: float) -> Raster:
     """Image after one of `OPERATIONS`; the size stays."""
-    return OPERATIONS[name].apply(image, magnitude)
+    operation = OPERATIONS[name]
+    if not isinstance(image, Bands):
+        return operation.apply(image, magnitude)
+    return image.each(
+        lambda plane: (
+            operation.apply(plane, magnitude) if operation.moves or plane.mode == "RGB" else plane
+        )
+    )
 
 
 def _affine(image: Image.Image, matrix: tuple[float, ...]) -> Image.Image:
     return image.transform(
-        image.size, Image.Transform.AFFINE, matrix, Image.Resampling.NEAREST, fillcolor=FILL
+        image.size, Image.Transform.AFFINE, matrix, Image.Resampling.NEAREST, fillcolor=_fill(image)
     )
+
+
+def _fill(image: Image.Image) -> tuple[int, ...]:
+    return FILL[: len(image.getbands())]
 
 
 def _shear_x(image: Image.Image, magnitude: float) -> Image.Image:
@@ -76,7 +95,7 @@ def _translate_y(image: Image.Image, magnitude: float) -> Image.Image:
 
 
 def _rotate(image: Image.Image, magnitude: float) -> Image.Image:
-    return image.rotate(magnitude, Image.Resampling.NEAREST, fillcolor=FILL)
+    return image.rotate(magnitude, Image.Resampling.NEAREST, fillcolor=_fill(image))
 
 
 def _brightness(image: Image.Image, magnitude: float) -> Image.Image:
@@ -105,11 +124,11 @@ def _solarize(image: Image.Image, magnitude: float) -> Image.Image:
 
 OPERATIONS = {
     "Identity": Operation(lambda image, _: image),
-    "ShearX": Operation(_shear_x, 0.0, 0.99, signed=True),
-    "ShearY": Operation(_shear_y, 0.0, 0.99, signed=True),
-    "TranslateX": Operation(_translate_x, 0.0, 32.0, signed=True),
-    "TranslateY": Operation(_translate_y, 0.0, 32.0, signed=True),
-    "Rotate": Operation(_rotate, 0.0, 135.0, signed=True),
+    "ShearX": Operation(_shear_x, 0.0, 0.99, signed=True, moves=True),
+    "ShearY": Operation(_shear_y, 0.0, 0.99, signed=True, moves=True),
+    "TranslateX": Operation(_translate_x, 0.0, 32.0, signed=True, moves=True),
+    "TranslateY": Operation(_translate_y, 0.0, 32.0, signed=True, moves=True),
+    "Rotate": Operation(_rotate, 0.0, 135.0, signed=True, moves=True),
     "Brightness": Operation(_brightness, 0.0, 0.99, signed=True),
     "Color": Operation(_color, 0.0, 0.99, signed=True),
     "Contrast": Operation(_contrast, 0.0, 0.99, signed=True),

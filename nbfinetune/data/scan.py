@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageStat
 
-from nbfinetune.data.decode import MAX_BYTES, UnreadableImage, decode, open_header
+from nbfinetune.data.decode import MAX_BYTES, UnreadableImage, decode, has_alpha, open_header
 from nbfinetune.data.duplicates import PRINT_BYTES, fingerprint
 
 DIGEST_BYTES = 16
@@ -164,7 +164,7 @@ def _intact(path: str, data: bytes) -> bool:
 
 def _of_pixels(pixels: NDArray[np.uint8]) -> ImageFacts:
     height, width = pixels.shape[:2]
-    alpha = Trait.ALPHA if pixels.ndim == 3 and pixels.shape[2] == 4 else Trait(0)
+    alpha = Trait.ALPHA if has_alpha(pixels) else Trait(0)
     facts = ImageFacts(State.FINE, "", alpha, width, height, pixels.nbytes)
     return _with_looks(facts._replace(digest=_digest(_bytes(pixels))), decode(pixels))
 
@@ -173,7 +173,7 @@ def _traits(image: Any) -> Trait:
     traits = Trait(0)
     if image.mode == "CMYK":
         traits |= Trait.CMYK
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if has_alpha(image):
         traits |= Trait.ALPHA
     if image.mode.startswith(("I", "F")):
         traits |= Trait.DEEP

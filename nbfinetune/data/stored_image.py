@@ -10,7 +10,8 @@ import math
 
 from PIL import Image
 
-from nbfinetune.data.decode import ImageSource, decode
+from nbfinetune.data.bands import Raster
+from nbfinetune.data.decode import ImageSource, decode_as
 
 _MARGIN = 1.25
 """Stored side over the side that the model sees: room for crops that need not be enlarged."""
@@ -41,17 +42,17 @@ def stored_size(width: int, height: int, side_px: int) -> tuple[int, int]:
     return round(width * side_px / shorter), round(height * side_px / shorter)
 
 
-def stored_image(source: ImageSource, side_px: int) -> Image.Image:
-    """Upright RGB image, shrunk where its shorter side is more than `side_px`, never enlarged.
+def stored_image(source: ImageSource, side_px: int, channels: int = 3) -> Raster:
+    """Upright image, shrunk where its shorter side is more than `side_px`, never enlarged.
 
-    A large JPEG is decoded at a part of its size first; see `nbfinetune.data.decode.decode`.
+    A large JPEG is decoded at a part of its size first; see `nbfinetune.data.decode.decode_as`.
 
     Raises
     ------
     UnreadableImage
-        If it can't be decoded.
+        If it can't be decoded, or has no such channels.
     """
-    image = decode(source, at_least=side_px)
+    image = decode_as(source, channels, at_least=side_px)
     size = stored_size(*image.size, side_px)
     if size == image.size:
         return image

@@ -48,7 +48,8 @@ class View:
 
         Returns
         -------
-        uint8 array (size_px, size_px, 3)
+        uint8 array (size_px, size_px, C)
+            C channels, as the images are set to have.
 
         Raises
         ------

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nbfinetune.data.augment import Interpolation
 from nbfinetune.data.decoded_cache import OnUnused
-from nbfinetune.data.images import ImageSet, median_side, open_images, with_cache
+from nbfinetune.data.images import ImageSet, median_side, open_images, with_cache, with_channels
 from nbfinetune.data.index import ImageIndex, build_index
 from nbfinetune.data.loader import Loader, steps_per_epoch
 from nbfinetune.data.stored_image import stored_side
@@ -44,7 +44,7 @@ class Parts:
     train, val : Loader
         Batches of this process's share of the images.
     steps_per_epoch : int
-    mean, std : Tensor, (3, 1, 1)
+    mean, std : Tensor, (C, 1, 1)
         Normalisation on the scale of uint8, on the device.
     groups : list of LayerGroup
         From input to head.
@@ -84,11 +84,11 @@ class Parts:
 
         Parameters
         ----------
-        images : ndarray, uint8, (B, S, S, 3)
+        images : ndarray, uint8, (B, S, S, C)
 
         Returns
         -------
-        Tensor, float32, (B, 3, S, S)
+        Tensor, float32, (B, C, S, S)
         """
         pixels = torch.from_numpy(images)
         if self.placement.asynchronous:
@@ -141,9 +141,10 @@ def assemble(
     emit(PhaseStarted(phase="reading the images"))
     index = _index_of_rank_0(config, folder, world, on_skip)
     images = open_images(config.data.source, index, folder)
+    images = with_channels(images, config.model.in_chans)
     emit(PhaseStarted(phase=f"building {config.model.name}"))
     seed_everything(config.seed)
-    facts = model_input(config.model.name)
+    facts = model_input(config.model.name, config.model.in_chans)
     size = choose_image_size(facts, config.data.image_size, median_side(images))
     built = build(
         _without_weights(config.model) if restored else config.model,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nbfinetune.data import accept
 from nbfinetune.data.decode import UnreadableImage
 from nbfinetune.data.folders import list_images
-from nbfinetune.data.images import ImageSet, open_images
+from nbfinetune.data.images import ImageSet, open_images, with_channels
 from nbfinetune.data.index import FILE_NAME, ImageIndex, load_index
 from nbfinetune.data.listing import ArrayData, FileList
 from nbfinetune.data.loader import Loader
@@ -62,7 +62,7 @@ def predict(
     DataError
         If `images` is none of these, or none of them can be read.
     """
-    listed = _listed(images)
+    listed = _listed(images, config.model.in_chans)
     model: Any = load_model(run_folder, config, which)
     unreadable: dict[int, str] = {}
     batches = _decoded(model.preprocess, listed, batch_size, unreadable)
@@ -105,7 +105,7 @@ def evaluate(
     model: Any = load_model(run_folder, config, which)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         images = _validation_images(run_folder, config, data, Path(folder), model.classes)
-        return _measured(model, images, config)
+        return _measured(model, with_channels(images, model.preprocess.channels), config)
 
 
 def _measured(model: Any, images: ImageSet, config: FineTuneConfig) -> Evaluation:
@@ -172,14 +172,14 @@ def _relabelled(listing: ArrayData | FileList, classes: tuple[str, ...]) -> NDAr
     return places[listing.labels]
 
 
-def _listed(images: Any) -> list[Any]:
+def _listed(images: Any, channels: int) -> list[Any]:
     if isinstance(images, (str, os.PathLike)) and Path(images).expanduser().is_dir():
         folder = Path(images).expanduser()
         listed: list[Any] = [str(folder / path) for path in list_images(folder)]
         if not listed:
             raise DataError(f"the folder {folder} holds no images")
         return listed
-    return images_of(images)
+    return images_of(images, channels)
 
 
 def _decoded(

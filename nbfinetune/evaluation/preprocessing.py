@@ -15,12 +15,11 @@ from torch import Tensor
 
 from nbfinetune.data.arrays import as_bytes
 from nbfinetune.data.augment import Interpolation, see
+from nbfinetune.data.bands import CONVERTIBLE
 from nbfinetune.data.stored_image import stored_image, stored_side
 from nbfinetune.errors import DataError
 
 __all__ = ["Preprocess"]
-
-_CHANNELS = (1, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -28,13 +27,13 @@ class Preprocess:
     """Decode, crop, resize and normalise, exactly as validation does.
 
     Called with an image or a list of images (path, PIL image, or array of height × width or
-    height × width × channels), it gives a float32 batch (N, 3, S, S).
+    height × width × channels), it gives a float32 batch (N, C, S, S).
 
     Parameters
     ----------
     size_px : int
         S.
-    mean, std : tuple of three floats
+    mean, std : tuple of C floats
         On the scale of pixels in [0, 1].
     interpolation : {"bicubic", "bilinear"}
     crop_pct : float in (0, 1]
@@ -45,6 +44,11 @@ class Preprocess:
     std: tuple[float, ...]
     interpolation: Interpolation
     crop_pct: float
+
+    @property
+    def channels(self) -> int:
+        """C: 1 is grey, 3 RGB, 4 RGB and alpha."""
+        return len(self.mean)
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Preprocess:
@@ -58,7 +62,7 @@ class Preprocess:
         )
 
     def __call__(self, images: Any) -> Tensor:
-        """Batch for the model, float32 (N, 3, S, S).
+        """Batch for the model, float32 (N, C, S, S).
 
         Raises
         ------
@@ -67,23 +71,29 @@ class Preprocess:
         DataError
             If `images` is none of what can be read.
         """
-        listed = images_of(images)
+        listed = images_of(images, self.channels)
         return self.normalised(np.stack([self.pixels(image) for image in listed]))
 
     def pixels(self, image: Any) -> NDArray[np.uint8]:
-        """Pixels of one image, uint8 (S, S, 3)."""
-        stored = stored_image(image, stored_side(self.size_px, self.crop_pct))
+        """Pixels of one image, uint8 (S, S, C)."""
+        stored = stored_image(image, stored_side(self.size_px, self.crop_pct), self.channels)
         return see(stored, self.size_px, self.interpolation, self.crop_pct)
 
     def normalised(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Float32 (N, 3, S, S) out of uint8 (N, S, S, 3)."""
+        """Float32 (N, C, S, S) out of uint8 (N, S, S, C)."""
         mean, std = (torch.tensor(x).mul_(255.0).view(-1, 1, 1) for x in (self.mean, self.std))
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32)
         return batch.sub_(mean).div_(std).contiguous()
 
 
-def images_of(images: Any) -> list[Any]:
+def images_of(images: Any, channels: int = 3) -> list[Any]:
     """One or many images as a list of what `decode` takes: paths, PIL images, uint8 arrays.
+
+    Parameters
+    ----------
+    images : path, PIL image, array, or a list of these
+    channels : int
+        Of an image as the model sees it: an array whose last axis is as long is one image.
 
     Raises
     ------
@@ -93,7 +103,8 @@ def images_of(images: Any) -> list[Any]:
     if isinstance(images, (str, os.PathLike, Image.Image)):
         return [images]
     if isinstance(images, np.ndarray):
-        single = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in _CHANNELS)
+        known = (channels, *CONVERTIBLE)
+        single = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in known)
         if not single and images.ndim not in (3, 4):
             raise DataError(
                 f"an array of shape {images.shape} is no image: (height, width[, channels]) or "
@@ -107,4 +118,4 @@ def images_of(images: Any) -> list[Any]:
         )
     if not images:
         raise DataError("there are no images: the list is empty")
-    return [one for image in images for one in images_of(image)]
+    return [one for image in images for one in images_of(image, channels)]

@@ -31,8 +31,8 @@ def checkpoint_path(run_folder: Path, which: Which) -> Path:
 def load_model(run_folder: Path, config: FineTuneConfig, which: Which = "best") -> nn.Module:  # noqa: ARG001
     """Trained model on the CPU, in eval mode.
 
-    It takes (N, 3, S, S) float32 and gives (N, C) logits. Its attribute `classes` names the
-    columns, `preprocess` makes batches out of images.
+    It takes float32 (N, C, S, S), with the channels C that it was trained on, and gives a logit
+    for each class. Its attribute `classes` names them, `preprocess` makes batches out of images.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def logits(
 
     Parameters
     ----------
-    batches : iterable of uint8 arrays (B, S, S, 3)
+    batches : iterable of uint8 arrays (B, S, S, C)
         As `model.preprocess.pixels` and the data loader give them.
     device : torch.device or str
         Where to compute; the model is moved there.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -174,7 +175,9 @@ class DatasetPreview(PreviewPage):
         with self._guard:
             planned = (self._plain(), self._config.seed)
             self._config = _about(config, self._accepted)
-            if not self._lens.known:
+            if self._lens.known:
+                self._lens = replace(self._lens, channels=config.model.in_chans)
+            else:
                 self._lens = Lens.of(self._config)
             if (self._plain(), self._config.seed) != planned:
                 self._list(peek=False)
@@ -192,7 +195,9 @@ class DatasetPreview(PreviewPage):
             Part of the shorter side that validation keeps.
         """
         with self._guard:
-            self._lens = Lens(size_px, interpolation, crop_pct, known=True)
+            self._lens = Lens(
+                size_px, interpolation, crop_pct, known=True, channels=self._lens.channels
+            )
             self._redraw()
 
     def _edit_items(self, items: Items | None, wish: EditAsked) -> None:

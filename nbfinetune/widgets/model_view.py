@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from PIL import Image
 
 from nbfinetune.data.augment import Interpolation
-from nbfinetune.data.decode import UnreadableImage
+from nbfinetune.data.decode import UnreadableImage, decode
 from nbfinetune.data.image_index import printable
-from nbfinetune.data.images import ImageSet
+from nbfinetune.data.images import ImageSet, with_channels
 from nbfinetune.data.view import View
+from nbfinetune.errors import DataError
 from nbfinetune.records import AugmentConfig, FineTuneConfig
 from nbfinetune.widgets.thumbnails import Picture, encoded
 
@@ -36,17 +37,21 @@ class Lens:
         Part of the shorter side that validation keeps.
     known : bool
         Whether the model itself said so.
+    channels : int
+        Of an image as the model sees it.
     """
 
     size_px: int = 224
     interpolation: Interpolation = "bilinear"
     crop_pct: float = 0.875
     known: bool = False
+    channels: int = 3
 
     @classmethod
     def of(cls, config: FineTuneConfig) -> Lens:
         """What can be said before the model is known."""
-        return cls(size_px=config.data.image_size or cls.size_px)
+        size_px = config.data.image_size or cls.size_px
+        return cls(size_px=size_px, channels=config.model.in_chans)
 
     def sentence(self) -> str:
         """What stands beside the pictures."""
@@ -73,15 +78,24 @@ class Look(NamedTuple):
 
 
 def picture(images: ImageSet, look: Look) -> Picture:
-    """What the model is given, shrunk to `SHOWN_PX` where it is larger."""
+    """What the model is given, shrunk to `SHOWN_PX` where it is larger, in colours that show it."""
     try:
         epoch = max(0, look.epoch - 1)
-        pixels = Image.fromarray(view(look).pixels(images, look.image, epoch))
+        seen = _as_seen(images, look.lens.channels)
+        pixels = decode(view(look).pixels(seen, look.image, epoch))
     except UnreadableImage as error:
         return Picture(b"", printable(error.reason))
     if look.lens.size_px > SHOWN_PX:
         pixels = pixels.resize((SHOWN_PX, SHOWN_PX), Image.Resampling.BOX, reducing_gap=2.0)
     return Picture(encoded(pixels, quality=82))
+
+
+def _as_seen(images: ImageSet, channels: int) -> ImageSet:
+    """With the model's channels; with their own where such a model can't see them at all."""
+    try:
+        return with_channels(images, channels)
+    except DataError:
+        return replace(images, channels=images.own_channels or Lens.channels)
 
 
 def view(look: Look) -> View:

@@ -258,7 +258,7 @@ def test_arrays_and_images_are_taken_too():
     assert np.asarray(decode(grey))[..., 2].tolist() == grey.tolist()
     assert np.asarray(decode(grey[..., None]))[..., 2].tolist() == grey.tolist()
     with pytest.raises(UnreadableImage, match="the ndarray"):
-        decode(np.zeros((2, 2, 5), np.uint8))
+        decode(np.zeros((2, 2, 5, 1), np.uint8))
     given = halves("RGBA", (255, 0, 0, 255), (0, 0, 0, 0))
     assert decode(given).getpixel((30, 2)) == WHITE
     assert given.mode == "RGBA"

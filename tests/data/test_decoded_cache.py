@@ -57,9 +57,9 @@ def decodings(monkeypatch):
     """Paths that the cache decoded, in order."""
     seen: list[str] = []
 
-    def watched(path, side_px):
+    def watched(path, side_px, channels):
         seen.append(path)
-        return stored_image(path, side_px)
+        return stored_image(path, side_px, channels)
 
     monkeypatch.setattr(decoded_cache, "stored_image", watched)
     return seen

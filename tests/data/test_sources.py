@@ -212,7 +212,7 @@ def test_a_folder_that_cannot_be_trained_on_is_refused_by_name(make, words, tmp_
         ((IMAGES[0], LABELS), r"shape \(5, 6\)"),
         ((IMAGES[:0], []), r"shape \(0, 5, 6\)"),
         ((np.zeros((4, 3, 8, 8), np.uint8), LABELS), r"transpose\(0, 2, 3, 1\)"),
-        ((np.zeros((4, 8, 8, 2), np.uint8), LABELS), "2 channels"),
+        ((np.zeros((4, 100, 8, 70), np.uint8), LABELS), "70 channels: at most 64"),
         ((np.full((4, 8, 8), np.nan), LABELS), "hold NaN"),
         ((np.full((4, 8, 8), np.inf), LABELS), "from inf to inf"),
         ((np.full((4, 8, 8), -1.0), LABELS), "from -1 to -1"),
