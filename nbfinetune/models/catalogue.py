@@ -16,7 +16,7 @@ from typing import Any
 from nbfinetune.errors import UnknownModel
 from nbfinetune.models.model_facts import ModelFacts
 
-__all__ = ["catalogue", "closest", "facts", "known", "made_with"]
+__all__ = ["catalogue", "closest", "facts", "known", "made_with", "plain"]
 
 FILE = Path(__file__).with_name("catalogue.csv")
 HUB_FILE = "model.safetensors"
@@ -77,6 +77,11 @@ def closest(name: str, count: int = 3) -> list[str]:
     return _most_like(name, tagged or sorted({row.architecture for row in catalogue()}), count)
 
 
+def plain(name: str) -> str:
+    """A name without what people write in many ways: case, spaces, hyphens and underscores."""
+    return re.sub(r"[\s_\-]+", "", name.lower())
+
+
 @cache
 def made_with() -> dict[str, str]:
     """Versions of the libraries that the catalogue was built with, by name."""
@@ -113,15 +118,11 @@ def _facts(row: dict[str, str]) -> ModelFacts:
 
 
 def _most_like(wanted: str, names: Iterable[str], count: int) -> list[str]:
-    by_plain = {_plain(name): name for name in names}
-    plain = _plain(wanted)
-    longer = sorted((name for name in by_plain if plain and name.startswith(plain)), key=len)
-    near = difflib.get_close_matches(plain, by_plain, n=count, cutoff=0.3)
+    by_plain = {plain(name): name for name in names}
+    sought = plain(wanted)
+    longer = sorted((name for name in by_plain if sought and name.startswith(sought)), key=len)
+    near = difflib.get_close_matches(sought, by_plain, n=count, cutoff=0.3)
     return [by_plain[name] for name in dict.fromkeys([*longer[:count], *near])][:count]
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\-]+", "", name.lower())
 
 
 def _unknown(name: str) -> str:

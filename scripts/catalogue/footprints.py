@@ -80,9 +80,17 @@ def measured(name: str, image_size: int, num_classes: int) -> Cost:
 
 
 def _on_meta(name: str, image_size: int, num_classes: int) -> nn.Module:
+    try:
+        with torch.device("meta"):
+            return _built(name, image_size, num_classes)
+    except (NotImplementedError, RuntimeError):
+        # Some (torchvision's RegNets) compute their widths with tensors, whose values they read.
+        return _built(name, image_size, num_classes).to("meta")
+
+
+def _built(name: str, image_size: int, num_classes: int) -> nn.Module:
     found = parse_name(name)
-    with torch.device("meta"):
-        if found.origin == "torchvision":
-            given = arguments(found, Shape(num_classes, image_size)) | {"weights": None}
-            return torchvision.models.get_model(found.architecture, **given)  # type: ignore[no-any-return]
+    if found.origin == "timm":
         return timm.create_model(name, pretrained=False)  # type: ignore[no-any-return]
+    given = arguments(found, Shape(num_classes, image_size)) | {"weights": None}
+    return torchvision.models.get_model(found.architecture, **given)  # type: ignore[no-any-return]
