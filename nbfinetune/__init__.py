@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nbfinetune import errors, records, schedules
+    from nbfinetune import errors, models, records, schedules
     from nbfinetune.errors import NbFinetuneError
     from nbfinetune.records import FineTuneConfig
     from nbfinetune.runner.cross_validation import cross_validate
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
     from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
+    from nbfinetune.widgets.model_picker import ModelPicker
     from nbfinetune.widgets.sweep_view import SweepView
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ _HOME = {
     "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
     "LRScheduleEditor": "nbfinetune.widgets.lr_schedule_editor",
     "LiveCharts": "nbfinetune.widgets.live_charts",
+    "ModelPicker": "nbfinetune.widgets.model_picker",
     "NbFinetuneError": "nbfinetune.errors",
     "Run": "nbfinetune.runner.run",
     "Sweep": "nbfinetune.runner.sweep",
@@ -41,6 +43,7 @@ _HOME = {
     "errors": "",
     "find_lr": "nbfinetune.runner.lr_finding",
     "fine_tune": "nbfinetune.runner.fine_tune",
+    "models": "",
     "records": "",
     "runs": "nbfinetune.runner.run",
     "schedules": "",
@@ -53,6 +56,7 @@ __all__ = [
     "FineTuneWidget",
     "LRScheduleEditor",
     "LiveCharts",
+    "ModelPicker",
     "NbFinetuneError",
     "Run",
     "Sweep",
@@ -62,6 +66,7 @@ __all__ = [
     "errors",
     "find_lr",
     "fine_tune",
+    "models",
     "records",
     "runs",
     "schedules",
