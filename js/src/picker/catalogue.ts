@@ -1,0 +1,82 @@
+// What has come from the kernel, shared by the views of one picker.
+
+import type { AnyModel } from "@anywidget/types";
+
+import { type Ask, asker } from "../lib/asking";
+import { type FolderListing, type Message, type Row, rowsOf } from "./protocol";
+import { Index } from "./search";
+
+export type Event = "rows" | "folder";
+
+export class Catalogue {
+  readonly ask: Ask;
+  rows: readonly Row[] = [];
+  index = new Index([]);
+  folder: FolderListing | undefined;
+  /** Why there are no rows. */
+  trouble = "";
+  private byName = new Map<string, Row>();
+  private asked = false;
+  private readonly listeners = new Map<Event, Set<() => void>>();
+  private plotly: ((script: ArrayBuffer) => void)[] = [];
+
+  constructor(model: AnyModel, signal: AbortSignal) {
+    this.ask = asker(model, signal);
+    const hear = (message: Message, buffers: DataView[]) => this.hear(message, buffers);
+    model.on("msg:custom", hear);
+    signal.addEventListener("abort", () => model.off("msg:custom", hear));
+  }
+
+  /** Ask for the rows, unless they are there or on their way. */
+  async fetch(): Promise<void> {
+    if (this.asked) return;
+    this.asked = true;
+    this.trouble = await this.ask("catalogue");
+    this.asked = !this.trouble;
+    if (this.trouble) this.tell("rows");
+  }
+
+  /** A row by its full name; of an architecture its default weights. */
+  row(name: string): Row | undefined {
+    return this.byName.get(name);
+  }
+
+  listen(event: Event, listener: () => void, signal: AbortSignal): void {
+    const those = this.listeners.get(event) ?? new Set();
+    this.listeners.set(event, those.add(listener));
+    signal.addEventListener("abort", () => those.delete(listener));
+  }
+
+  /** The script that carries Plotly. */
+  async plotlyScript(): Promise<ArrayBuffer> {
+    const come = new Promise<ArrayBuffer>((resolve) => this.plotly.push(resolve));
+    const error = await this.ask("plotly");
+    if (error) throw new Error(error);
+    return come;
+  }
+
+  private hear({ catalogue, folder, plotly }: Message, buffers: DataView[]): void {
+    if (catalogue) this.take(rowsOf(catalogue.columns));
+    if (folder) {
+      this.folder = folder;
+      this.tell("folder");
+    }
+    if (plotly && buffers[0]) {
+      const { buffer, byteOffset, byteLength } = buffers[0];
+      const script = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+      for (const resolve of this.plotly.splice(0)) resolve(script);
+    }
+  }
+
+  private take(rows: Row[]): void {
+    this.rows = rows;
+    this.index = new Index(rows);
+    this.byName = new Map(rows.map((row) => [row.name, row]));
+    for (const row of rows) if (row.isDefault && !this.byName.has(row.architecture)) this.byName.set(row.architecture, row);
+    this.tell("rows");
+  }
+
+  private tell(event: Event): void {
+    for (const listener of this.listeners.get(event) ?? []) listener();
+  }
+}
