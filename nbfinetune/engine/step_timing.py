@@ -1,0 +1,185 @@
+"""How long a model's steps take, on images of noise: the same step as training takes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from nbfinetune.engine.device import Placement
+from nbfinetune.engine.losses import Loss, make_loss
+from nbfinetune.engine.optimizers import make_optimizer, set_lr
+from nbfinetune.engine.stepper import Stepper
+from nbfinetune.engine.world import World
+from nbfinetune.models.build import build
+from nbfinetune.models.groups import (
+    frozen_at_start,
+    layer_groups,
+    parameter_groups,
+    set_trainable,
+    train_mode,
+)
+from nbfinetune.models.inputs import choose_image_size, model_input
+from nbfinetune.records import FineTuneConfig
+
+if TYPE_CHECKING:
+    from nbfinetune.engine.assemble import Parts
+
+PROBED_IMAGES = 2
+"""Batch norms need two; what they take tells how many fit into the time."""
+
+LAP_S = 0.05
+BUSY_SHARE = 0.8
+"""Of a lap, which this thread must have had on the CPU; else others took it."""
+
+_PART_FOR_FORWARD = 0.25
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """What was measured of one model.
+
+    Parameters
+    ----------
+    image_size : int
+        Side in pixels.
+    images : int
+        That went through at a time: the batch, or what of it the time allowed.
+    forward_ms, train_ms : float
+        A batch through the model in evaluation, and a whole training step on it; in proportion
+        where `images` is less.
+    busy : bool
+        Whether others used the CPU meanwhile, so that it is faster when left alone.
+    """
+
+    image_size: int
+    images: int
+    forward_ms: float
+    train_ms: float
+    busy: bool
+
+
+@dataclass(frozen=True)
+class _Rig:
+    """The parts of training that a step needs."""
+
+    model: nn.Module
+    loss: Loss
+    placement: Placement
+    world: World
+
+
+def time_steps(
+    config: FineTuneConfig, placement: Placement, *, classes: int, seconds: float
+) -> StepTimes:
+    """Build a model with random weights and time it.
+
+    Parameters
+    ----------
+    config : FineTuneConfig
+        Its model, image size, batch size, optimizer and loss are read; no data are.
+    placement : Placement
+    classes : int
+        Of the new head.
+    seconds : float
+        To spend on laps, about; building and warming up come on top. Slow models are timed on
+        fewer images than the batch has.
+
+    Raises
+    ------
+    ModelError, ConfigError
+        If the model can't be built, or not at this size.
+    """
+    inputs = model_input(config.model.name)
+    size = choose_image_size(inputs, config.data.image_size, inputs.size_px)
+    built = build(config.model, num_classes=classes, image_size=size, device=placement.device)
+    groups = layer_groups(built.module, built.head_names)
+    frozen = frozen_at_start(built.module, built.head_names, config.model)
+    set_trainable(built.module, groups, frozen)
+    model = built.module.to(placement.device).to(memory_format=placement.memory_format)
+    rig = _Rig(
+        model, make_loss(config.training, [1] * classes, placement.device), placement, World()
+    )
+    stepper = _stepper(rig, config, parameter_groups(model, groups, config.model, 0.0))
+    batch = config.training.batch_size
+    noise = _noise(placement, batch, config.model.in_chans, size)
+    labels = torch.arange(batch, device=placement.device) % classes
+    train_mode(model)
+    images = _images_in_time(stepper, noise, labels, seconds)
+    train_s, busy = _lap(
+        lambda: stepper.step(noise[:images], labels[:images]),
+        placement,
+        seconds * (1 - _PART_FOR_FORWARD),
+    )
+    update_s, _ = _timed(stepper.optimizer.step, placement)
+    model.eval()
+    forward_s, _ = _lap(
+        lambda: _forward(rig, noise[:images]), placement, seconds * _PART_FOR_FORWARD
+    )
+    pieces = batch / images
+    train_s = max(0.0, train_s - update_s) * pieces + update_s
+    return StepTimes(size, images, 1000 * forward_s * pieces, 1000 * train_s, busy)
+
+
+def _stepper(rig: _Rig, config: FineTuneConfig, groups: list[dict[str, object]]) -> Stepper:
+    optimizer = make_optimizer(config.optimizer, groups, rig.placement.device)
+    set_lr(optimizer, 0.0)  # noise must not lead to numbers that are none, which are slow
+    return Stepper(
+        cast("Parts", rig),
+        optimizer,
+        clip_norm=config.optimizer.clip_norm,
+        l1=config.optimizer.l1,
+        micro_batch=config.training.batch_size,
+        on_reduced=lambda images, reason: None,  # noqa: ARG005 - the time tells it
+    )
+
+
+def _noise(placement: Placement, batch: int, channels: int, size: int) -> Tensor:
+    noise = torch.randn(batch, channels, size, size, device=placement.device)
+    return noise.contiguous(memory_format=placement.memory_format)
+
+
+def _images_in_time(stepper: Stepper, noise: Tensor, labels: Tensor, seconds: float) -> int:
+    """Images of the batch of which two steps take no longer than `seconds`, about."""
+    few = min(PROBED_IMAGES, len(noise))
+    for _ in range(2):  # the first step also sets up what all later ones use
+        took, _ = _timed(lambda: stepper.step(noise[:few], labels[:few]), stepper.placement)
+    fit = int(few * seconds / (2 * took))
+    return max(few, min(len(noise), fit))
+
+
+@torch.no_grad()
+def _forward(rig: _Rig, images: Tensor) -> Tensor:
+    with rig.placement.autocast():
+        return cast("Tensor", rig.model(images))
+
+
+def _lap(work: Callable[[], object], placement: Placement, seconds: float) -> tuple[float, bool]:
+    """Seconds that `work` takes when little else runs, and whether much did."""
+    ends = time.perf_counter() + seconds
+    warm_up = _timed(work, placement)
+    repeats = max(1, round(LAP_S / warm_up[0]))
+    laps = []
+    while time.perf_counter() < ends:
+        laps.append(_timed(work, placement, repeats))
+    times, shares = zip(*(laps or [warm_up]), strict=True)
+    busy = placement.device.type == "cpu" and statistics.median(shares) < BUSY_SHARE
+    return sorted(times)[len(times) // 4], busy
+
+
+def _timed(
+    work: Callable[[], object], placement: Placement, repeats: int = 1
+) -> tuple[float, float]:
+    """Seconds that `work` takes, and the part of them in which this thread was on the CPU."""
+    wall, own = time.perf_counter(), time.thread_time()
+    for _ in range(repeats):
+        work()
+    if placement.device.type != "cpu":
+        torch.accelerator.synchronize(placement.device)
+    took = time.perf_counter() - wall
+    return took / repeats, (time.thread_time() - own) / took

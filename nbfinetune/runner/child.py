@@ -1,0 +1,94 @@
+"""A process of its own that hears one line and answers with lines, until its input closes.
+
+`Child` is the caller's side; `speaker` and `leave_when_unheard` are the process's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from nbfinetune.runner.spawning import spawn
+
+Say: TypeAlias = Callable[[Mapping[str, Any]], None]
+
+
+class Child:
+    """A process that works for this one, and leaves when nobody wants its answers any more.
+
+    Parameters
+    ----------
+    module : str
+        What `python -m` runs.
+    order : mapping
+        What it hears.
+
+    Attributes
+    ----------
+    pid : int
+    """
+
+    def __init__(self, module: str, order: Mapping[str, Any]) -> None:
+        pipe = subprocess.PIPE
+        command = [sys.executable, "-m", module]
+        self._process = spawn(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+        self.pid = self._process.pid
+        # A process that is gone already says so by the end of its output.
+        with contextlib.suppress(OSError, ValueError):
+            self._input.write(json.dumps(order).encode() + b"\n")
+            self._input.flush()
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Its records, as they come; they end with the process."""
+        with self._output as output:
+            for line in output:
+                yield json.loads(line)
+        self._process.wait()
+        self.dismiss()
+
+    def status(self) -> int | None:
+        """Exit status; None while it lives."""
+        return self._process.poll()
+
+    def dismiss(self) -> None:
+        """Close its input, at which it leaves."""
+        with contextlib.suppress(OSError):
+            self._input.close()
+
+    @property
+    def _input(self) -> Any:
+        return self._process.stdin
+
+    @property
+    def _output(self) -> Any:
+        return self._process.stdout
+
+
+def speaker() -> Say:
+    """Voice of the child: a record a line. What libraries print by themselves goes elsewhere."""
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(record: Mapping[str, Any]) -> None:
+        # Whoever listened may have gone; the closed input then ends the process.
+        with contextlib.suppress(OSError):
+            output.write(json.dumps(record) + "\n")
+            output.flush()
+
+    return say
+
+
+def leave_when_unheard() -> None:
+    """End the child in the middle of anything once its input closes."""
+    threading.Thread(target=_listen, name="listen", daemon=True).start()
+
+
+def _listen() -> None:
+    sys.stdin.read()
+    os._exit(0)
