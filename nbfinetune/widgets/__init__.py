@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
     from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
+    from nbfinetune.widgets.model_picker import ModelPicker
     from nbfinetune.widgets.sweep_view import SweepView
 
 # Where each widget lives.
@@ -18,10 +19,18 @@ _HOME = {
     "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
     "LRScheduleEditor": "nbfinetune.widgets.lr_schedule_editor",
     "LiveCharts": "nbfinetune.widgets.live_charts",
+    "ModelPicker": "nbfinetune.widgets.model_picker",
     "SweepView": "nbfinetune.widgets.sweep_view",
 }
 
-__all__ = ["DatasetPreview", "FineTuneWidget", "LRScheduleEditor", "LiveCharts", "SweepView"]
+__all__ = [
+    "DatasetPreview",
+    "FineTuneWidget",
+    "LRScheduleEditor",
+    "LiveCharts",
+    "ModelPicker",
+    "SweepView",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +32,11 @@ from nbfinetune.widgets.typed import in_words, read, written
 if TYPE_CHECKING:
     from nbfinetune.data.labelling import Rule
 
-NOWHERE = Folder(path="")
+NOWHERE = Named(name="")
 """Stands for the data that nobody has named yet, so that the other settings can be looked at."""
+
+_INSTEAD = {"freeze": ("none", "train_stages", None), "train_stages": (None, "freeze", "none")}
+"""Settings that stand for each other: unless the one is so, the other becomes so."""
 
 
 class Draft:
@@ -56,8 +59,6 @@ class Draft:
         What all accepted settings make; its source is `NOWHERE` while there is no data.
     preset : Schedule
         The newest curve that was not drawn by hand.
-    errors : dict of str to str
-        What is wrong with what was typed last, by setting.
 
     Raises
     ------
@@ -79,7 +80,8 @@ class Draft:
         if data is not None:
             self.accepted = accept(data, root=root, **self._rules)
         self.config = configure(self._source(), settings)
-        self.errors: dict[str, str] = {}
+        self._wrong: dict[str, str] = {}
+        self._found: tuple[FineTuneConfig, dict[str, str]] = (self.config, {})
         self._typed: dict[str, str] = {}
         self._values = flat(self.config)
         self.preset = self.config.schedule
@@ -119,11 +121,21 @@ class Draft:
                 self._take(name, read(FIELDS[name], raw))
         except NbFinetuneError as error:
             self._typed[name] = str(raw)
-            self.errors[name] = in_words(str(error))
-            return self.errors[name]
-        self._typed.pop(name, None)
-        self.errors.pop(name, None)
+            self._wrong[name] = in_words(str(error))
+            return self._wrong[name]
+        self._mend((name,))
         return ""
+
+    def take(self, settings: Mapping[str, Any]) -> None:
+        """Take several settings that belong together, as they are.
+
+        Raises
+        ------
+        ConfigError
+            If one of them makes no sense; none is taken then.
+        """
+        self._settle({**self._values, **settings}, self.config.schedule)
+        self._mend(settings)
 
     def edit_images(self, edits: tuple[DataEdit, ...]) -> None:
         """Take what was changed about single images, on top of the edits that came as a keyword."""
@@ -143,19 +155,36 @@ class Draft:
         values = {**self._values, "epochs": epochs}
         self._settle({**values, "lr_search": "off"} if rated else values, schedule)
         self._own_rate = self._own_rate or rated
-        for name in (*CURVE, "epochs"):
-            self._typed.pop(name, None)
-            self.errors.pop(name, None)
+        self._mend((*CURVE, "epochs"))
 
-    def refuse(self, name: str, sentence: str) -> None:
-        """Say of a setting what only the worker's side could find out."""
-        self.errors[name] = sentence
+    def refuse(self, config: FineTuneConfig, sentences: Mapping[str, str]) -> None:
+        """Say of settings what only the worker's side could find out.
+
+        Parameters
+        ----------
+        config : FineTuneConfig
+            What it looked at: its findings do not outlive a change of that.
+        sentences : mapping of str to str
+            What is wrong, by setting.
+        """
+        self._found = (config, dict(sentences))
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What is wrong, by setting: with what was typed, and what the worker found of the rest."""
+        config, found = self._found
+        return {**(found if _alike(config, self.config) else {}), **self._wrong}
+
+    @property
+    def wrong(self) -> bool:
+        """Whether something that was typed was refused; what the worker found does not count."""
+        return bool(self._wrong)
 
     def missing(self) -> str:
         """What a run still needs before it can start; empty where nothing does."""
-        if self.errors:
-            first = next(iter(self.errors))
-            return f"{FIELDS[first].label}: {self.errors[first]}"
+        if errors := self.errors:
+            first = next(iter(errors))
+            return f"{FIELDS[first].label}: {errors[first]}"
         if self.accepted is None:
             return "name a folder of images or a data set first"
         return ""
@@ -172,6 +201,11 @@ class Draft:
         """Settings that the chosen curve does not have."""
         kind = self._values["schedule"]
         return [name for name, field in FIELDS.items() if field.curves and kind not in field.curves]
+
+    def _mend(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._typed.pop(name, None)
+            self._wrong.pop(name, None)
 
     def _source(self) -> Any:
         return self.accepted.source if self.accepted else NOWHERE
@@ -190,6 +224,8 @@ class Draft:
 
     def _take(self, name: str, value: Any) -> None:
         curve, values = self.config.schedule, {**self._values, name: value}
+        if name in _INSTEAD and value != _INSTEAD[name][0]:
+            values[_INSTEAD[name][1]] = _INSTEAD[name][2]
         if name == "lr":
             values["lr_search"] = "first" if value == AUTO else "off"
         if name in CURVE and value != AUTO:
@@ -208,6 +244,11 @@ class Draft:
     def _configured(self, values: Mapping[str, Any], curve: Schedule) -> FineTuneConfig:
         rest = {name: value for name, value in values.items() if name not in CURVE}
         return configure(self._source(), {**rest, "schedule": curve})
+
+
+def _alike(one: FineTuneConfig, other: FineTuneConfig) -> bool:
+    """Whether the worker would find the same wrong with both; curves are looked at here."""
+    return replace(one, schedule=other.schedule) == other
 
 
 def flat(config: FineTuneConfig) -> dict[str, Any]:

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-from nbfinetune.widgets.model_names import MODEL_NAMES
-
 Kind: TypeAlias = Literal[
     "text", "search", "integer", "number", "choice", "combo", "flag", "slider"
 ]
@@ -106,18 +104,29 @@ def data_panel(names: list[str]) -> Panel:
 MODEL = Panel("model", "Model", "Model picker", (
     Field("model", "Architecture", "search",
           "Any timm name, a torchvision model as tv_<name>, or package.module:function",
-          options=_same(*MODEL_NAMES), wide=True),
+          wide=True),
     Field("pretrained", "Pretrained", "flag",
           "Start from weights of the hub (or its cache) rather than from random ones"),
-    Field("freeze", "Frozen", "choice", "What is not trained",
-          options=(("none", "nothing"), ("backbone", "all but the head"),
-                   ("1", "first layer group"), ("2", "first 2 groups"), ("3", "first 3 groups"))),
-    Field("freeze_epochs", "Thaw after", "integer", "0: never", unit="epochs"),
     Field("checkpoint", "Weights file", "text",
           "Start from this .safetensors or .pth file instead", empty="none", rare=True, wide=True),
-    Field("head", "Classifier", "choice", "The new last layer", options=_same("linear", "mlp"),
-          rare=True),
+    Field("head", "Classifier", "choice", "The new last layer; mlp has one hidden layer",
+          options=_same("linear", "mlp"), rare=True),
     Field("dropout", "Dropout", "number", "Before the classifier’s last layer", rare=True),
+    Field("pooling", "Pooling", "choice",
+          "How the last map of features becomes one vector", rare=True,
+          options=(("own", "as the model does"), ("avg", "average"), ("max", "maximum"),
+                   ("catavgmax", "both side by side"), ("gem", "generalised mean"))),
+    Field("drop_stages", "Stages cut off", "integer",
+          "So many of the last stages are left out before the classifier", rare=True),
+    Field("in_chans", "Channels", "integer",
+          "Of an image: 1 grey, 3 colours, 4 with alpha; the first layer’s weights are fitted",
+          rare=True),
+    Field("train_stages", "Stages trained", "integer",
+          "Train the head and so many of the last stages only", empty="all", rare=True),
+    Field("freeze", "Frozen", "choice", "What is not trained", rare=True,
+          options=(("none", "nothing"), ("backbone", "all but the head"),
+                   ("1", "first layer group"), ("2", "first 2 groups"), ("3", "first 3 groups"))),
+    Field("freeze_epochs", "Thaw after", "integer", "0: never", unit="epochs", rare=True),
     Field("layer_decay", "Layer decay", "number",
           "Each layer group’s rate is this multiple of the next one’s", empty="off", rare=True),
     Field("backbone_lr", "Backbone rate", "number",

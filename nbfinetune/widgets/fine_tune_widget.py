@@ -20,18 +20,20 @@ from nbfinetune.widgets.bearings import Bearings
 from nbfinetune.widgets.control_bar import ControlBar
 from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.fields import (
-    MODEL,
     OPTIMIZER_LIVE,
     PRUNING,
     TRAINING,
     Panel,
     data_panel,
 )
+from nbfinetune.widgets.foresight import Foresight
 from nbfinetune.widgets.live_changes import LiveChanges
-from nbfinetune.widgets.looker import Looker, Outlook
+from nbfinetune.widgets.looker import Outlook
 from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
 from nbfinetune.widgets.lr_schedule_page import Surroundings
+from nbfinetune.widgets.model_picker import ModelPicker
 from nbfinetune.widgets.panel import Act, answer_beside_cells
+from nbfinetune.widgets.picker_page import PickerSurroundings
 from nbfinetune.widgets.previewing import Previewing
 from nbfinetune.widgets.saved_output import SavedOutput, result_html
 from nbfinetune.widgets.scene import Scene
@@ -85,22 +87,26 @@ class FineTuneWidget(Surface):
         else:
             self._draft = Draft(data, settings, root, labels=labels, groups=groups)
         self._guard = threading.RLock()
-        self._outlook: Outlook | None = None
+        self._foresight = Foresight(self._draft, self._foresee)
         self._amount = 0.5
         self._changes = LiveChanges(self._watch.present, self._redraw)
         self._steering = Steering(self._redraw)
         saved_id = f"nbft-saved-{uuid4().hex[:12]}"
         self._saved = SavedOutput(saved_id, self._result)
         self._bar = ControlBar(self._press, self._guard, saved_id=saved_id)
-        panels = (data_panel(named_datasets()), MODEL, TRAINING, PRUNING)
-        self._forms = {panel.slot: SettingsForm(panel, self._turn, self._guard) for panel in panels}
-        around = Surroundings(self._draft, self._guard, self._take_curve, self._new_finder)
+        draft, guard = self._draft, self._guard
+        panels = (data_panel(named_datasets()), TRAINING, PRUNING)
+        self._forms = {panel.slot: SettingsForm(panel, self._turn, guard) for panel in panels}
+        self._picker = ModelPicker(
+            surface=PickerSurroundings(draft, guard, self._foresight, self._turn, self._changed)
+        )
+        around = Surroundings(draft, guard, self._changed, self._new_finder)
         self._editor = LRScheduleEditor(surface=around)
-        slots = {"bar": self._bar, **self._forms, "schedule": self._editor}
+        own = {"bar": self._bar, "model": self._picker, "schedule": self._editor}
+        slots = {**own, **self._forms}
         super().__init__({**slots, "charts": _waiting(self._turn)})
         self._previewing = Previewing(self._place_preview, self._edit_images)
         self._redraw()
-        self._looker = Looker(self._foresee)
         if run is not None:
             self.attach(run)
         self._look_ahead()
@@ -202,10 +208,8 @@ class FineTuneWidget(Surface):
             return self._take_amount(value)
         error = self._draft.set(name, value)
         self._changes.notes.pop(name, None)
-        self._redraw()
-        if not error and not self._watch.live:
-            self._look_ahead()
-        elif not error and name in OPTIMIZER_LIVE:
+        self._changed()
+        if not error and self._watch.live and name in OPTIMIZER_LIVE:
             self._changes.set_optimizer(name, getattr(self._draft.config.optimizer, name))
         return error
 
@@ -218,7 +222,7 @@ class FineTuneWidget(Surface):
             self._changes.unfreeze()
         return ""
 
-    def _take_curve(self) -> None:
+    def _changed(self) -> None:
         self._redraw()
         if not self._watch.live:
             self._look_ahead()
@@ -248,10 +252,11 @@ class FineTuneWidget(Surface):
         return f"{done} at step {answer.step:,}" if answer else f"{done} with a new worker"
 
     def _show_offered(self) -> str:
-        if self._outlook is None or self._outlook.live is None:
+        offered = self._foresight.outlook and self._foresight.outlook.live
+        if not offered:
             return "that run is not there any more"
-        self.attach(self._outlook.live)
-        return f"shows {self._outlook.live.id}"
+        self.attach(offered)
+        return f"shows {offered.id}"
 
     # What is new.
 
@@ -264,16 +269,10 @@ class FineTuneWidget(Surface):
                 standby.prepare()
 
     def _look_ahead(self) -> None:
-        if self._draft.accepted is not None and not self._draft.errors:
-            self._looker.look(self._draft.config, self._previewing.folder)
-        else:
-            standby.prepare()
+        self._foresight.look(self._previewing.folder)
 
     def _foresee(self, outlook: Outlook) -> None:
-        self._outlook = outlook
-        for name in ("model", "data"):
-            if trouble := outlook.facts.get(f"{name}_error"):
-                self._draft.refuse(name, trouble)
+        self._picker.look()
         self._redraw()
         accepted = self._draft.accepted
         if accepted is not None and accepted.source == outlook.config.data.source:
@@ -304,12 +303,13 @@ class FineTuneWidget(Surface):
             scene = Scene(
                 self._draft, self._steering.word, self.run, self._watch.status,
                 *self._watch.trouble,
-                self._outlook, {**self._changes.notes, **self._previewing.notes()},
+                self._foresight.outlook, {**self._changes.notes, **self._previewing.notes()},
                 self._changes.thawed, self._amount,
             )  # fmt: skip
             self._bar.state = scene.bar()
-            for form in self._forms.values():
+            for form in (*self._forms.values(), self._picker):
                 form.state = scene.form([field["name"] for field in form.fields])
+            self._picker.redraw()
             self._editor.redraw()
 
 

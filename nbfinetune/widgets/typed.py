@@ -9,6 +9,7 @@ from typing import Any
 from nbfinetune.errors import ConfigError
 from nbfinetune.runner.settings import AUTO
 from nbfinetune.widgets.fields import Field
+from nbfinetune.widgets.model_checks import check_name, check_weights_file
 
 
 def read(field: Field, raw: Any) -> Any:  # noqa: PLR0911 - one way out for each kind
@@ -36,9 +37,17 @@ def read(field: Field, raw: Any) -> Any:  # noqa: PLR0911 - one way out for each
         return tuple(_number(part) for part in text.replace(";", ",").split(",") if part.strip())
     if field.name == "freeze" and text.isdigit():
         return int(text)
-    if field.name == "checkpoint" and not Path(text).expanduser().is_file():
-        raise ConfigError(f"there is no file {text!r}")
+    if field.name in _CHECKS:
+        _CHECKS[field.name](text)
     return text
+
+
+def _check_file(text: str) -> None:
+    check_weights_file(Path(text).expanduser())
+
+
+_CHECKS = {"model": check_name, "checkpoint": _check_file}
+"""What is looked at before the worker is asked."""
 
 
 def _whole(text: str) -> int:

@@ -1,0 +1,89 @@
+"""What is known of the run that a draft would be: looked up again whenever the draft changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nbfinetune.records import FineTuneConfig
+from nbfinetune.runner import standby
+from nbfinetune.widgets.draft import Draft
+from nbfinetune.widgets.looker import Looker, Outlook
+
+ON_THE_CPU = "the CPU"
+"""How `nbfinetune.runner.standing_by.describe` calls it."""
+
+
+class Foresight:
+    """Looks ahead, and says of the draft what stands against it.
+
+    Parameters
+    ----------
+    draft : Draft
+    told : callable (Outlook)
+        Called from another thread with whatever was found out.
+
+    Attributes
+    ----------
+    outlook : Outlook or None
+        The newest.
+    """
+
+    def __init__(self, draft: Draft, told: Callable[[Outlook], None]) -> None:
+        self._draft, self._told = draft, told
+        self._looker = Looker(self._hear)
+        self.outlook: Outlook | None = None
+
+    @property
+    def current(self) -> Outlook | None:
+        """The newest, if it is of the draft as it stands."""
+        outlook = self.outlook
+        return outlook if outlook is not None and outlook.config == self._draft.config else None
+
+    def look(self, folder: Path | None = None, *, without_data: bool = False) -> None:
+        """Find out about the draft as it stands; returns at once.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Where arrays and lists of files of the data lie.
+        without_data : bool
+            Look even where no data are named: the model alone can be told of, too.
+        """
+        draft = self._draft
+        if not draft.wrong and (without_data or draft.accepted is not None):
+            self._looker.look(draft.config, folder)
+        else:
+            standby.prepare()
+
+    def _hear(self, outlook: Outlook) -> None:
+        self.outlook = outlook
+        if outlook.facts:
+            named = self._draft.accepted is not None
+            self._draft.refuse(outlook.config, against(outlook.config, outlook.facts, named=named))
+        self._told(outlook)
+
+
+def against(config: FineTuneConfig, facts: Mapping[str, Any], *, named: bool) -> dict[str, str]:
+    """What stands against a run, by setting.
+
+    Parameters
+    ----------
+    facts : mapping
+        Of `nbfinetune.runner.standing_by.describe`.
+    named : bool
+        Whether there are data: without, nothing is said of them.
+    """
+    wrong = {"model": facts.get("model_error"), "data": facts.get("data_error") if named else None}
+    memory = facts.get("memory") or {}
+    available, batch = memory.get("available"), config.training.batch_size
+    # An accelerator's batch is halved by itself; the machine's own memory takes all down with it.
+    if facts.get("device") == ON_THE_CPU and available and memory["needed"] > available:
+        largest = memory.get("largest_batch") or 0
+        wrong["batch_size"] = (
+            f"{batch} images don’t fit into memory with this model; {largest} do"
+            if largest
+            else "not even one image fits into memory with this model; choose a smaller one"
+        )
+    return {name: sentence for name, sentence in wrong.items() if sentence}

@@ -1,0 +1,183 @@
+"""The page's side of the model picker: what it is told, what it asks, and what comes of that."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import traitlets
+
+from nbfinetune.errors import ConfigError
+from nbfinetune.widgets.draft import Draft
+from nbfinetune.widgets.fields import MODEL
+from nbfinetune.widgets.foresight import Foresight
+from nbfinetune.widgets.panel import Act, PagePanel, bundle
+from nbfinetune.widgets.picker_advice import Advice
+from nbfinetune.widgets.picker_card import Subject, card
+from nbfinetune.widgets.picker_choices import choice_settings, choices
+from nbfinetune.widgets.picker_folder import listing
+from nbfinetune.widgets.picker_stock import Stock
+
+
+@dataclass(frozen=True)
+class PickerSurroundings:
+    """The surface that a picker lies on.
+
+    Parameters
+    ----------
+    draft : Draft
+        Holds the model, for the surface and the picker alike.
+    guard : RLock
+        Held while it is changed.
+    foresight : Foresight
+        What is known of the draft.
+    turn : callable (name, value) -> str
+        Takes a setting, or does what a button of the panel says.
+    changed : callable ()
+        Told when the picker has changed several settings at once.
+    """
+
+    draft: Draft
+    guard: threading.RLock
+    foresight: Foresight
+    turn: Act
+    changed: Callable[[], None]
+
+
+class PickerPage(PagePanel):
+    """Shows the model of a draft, and lets a page choose another.
+
+    Parameters
+    ----------
+    around : PickerSurroundings
+    compact : bool
+        The picker is one panel of many: the comparison opens in a dialog.
+
+    Attributes
+    ----------
+    fields : list of dict
+        `Field` records of the model's settings.
+    state : dict
+        ``values``, ``errors``, ``notes``, ``hidden``, ``live``, ``buttons`` as in `SettingsForm`.
+    card : dict
+        What the chosen model is and costs, in words.
+    choices : dict
+        How much of it may be trained.
+    outlook : dict
+        The network, the device, measured speeds, recommendations.
+    model_json : str
+        The model's settings as JSON, to be observed.
+    """
+
+    bundle_name = "model_picker"
+
+    title = traitlets.Unicode(MODEL.title).tag(sync=True)
+    region = traitlets.Unicode(MODEL.region).tag(sync=True)
+    compact = traitlets.Bool().tag(sync=True)
+    fields: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+    card = traitlets.Dict().tag(sync=True)
+    choices = traitlets.Dict().tag(sync=True)
+    outlook = traitlets.Dict().tag(sync=True)
+    model_json = traitlets.Unicode()
+
+    def __init__(self, around: PickerSurroundings, *, compact: bool) -> None:
+        self._around, self._draft = around, around.draft
+        self._stock = Stock(self.redraw)
+        self._advice = Advice(around.draft, self.redraw)
+        advice = self._advice
+        self._acts: dict[str, Callable[[Any], object]] = {
+            "catalogue": lambda _: self._send_catalogue(),
+            "train": self._train,
+            "measure": advice.measure,
+            "cancel_measure": lambda _: advice.cancel(),
+            "recommend": advice.recommend,
+            "take": self._take_recommended,
+            "browse": self._browse,
+            "plotly": lambda _: self._send_plotly(),
+        }
+        drawn = self._drawn()
+        super().__init__(
+            self._do_asked, around.guard, fields=MODEL.spec(), compact=compact, **drawn
+        )
+
+    def redraw(self) -> None:
+        """Show what the draft says now."""
+        with self._guard, self.hold_sync():
+            for name, value in self._drawn().items():
+                setattr(self, name, value)
+
+    def look(self) -> None:
+        """Read the catalogue for the card, if nobody has; never before the first paint."""
+        self._stock.look()
+
+    def close(self) -> None:
+        """Let go of the page, and stop what is measured for it."""
+        self._advice.cancel()
+        super().close()
+
+    # What the page asks.
+
+    def _do_asked(self, name: str, value: Any) -> str:
+        if name == "choose":
+            name = "model"
+        if name not in self._acts:
+            return self._around.turn(name, value)
+        self._acts[name](value)
+        return ""
+
+    def _send_catalogue(self) -> None:
+        self.send({"catalogue": {"columns": self._stock.columns()}})
+        self._stock.ask_network()
+        self.redraw()
+
+    def _send_plotly(self) -> None:
+        # As for the preview: the charts' bundle carries the one Plotly build.
+        self.send({"plotly": True}, [bundle("live_charts.js").read_bytes()])
+
+    def _train(self, value: Any) -> None:
+        if not isinstance(value, str):
+            raise ConfigError(f"the page sent {value!r} as what to train; nothing was changed")
+        self._draft.take(choice_settings(value))
+        self._around.changed()
+
+    def _take_recommended(self, value: Any) -> None:
+        self._draft.take(self._advice.settings_of(value))
+        self._around.changed()
+
+    def _browse(self, value: Any) -> None:
+        if not isinstance(value, str):
+            raise ConfigError(f"the page sent {value!r} as a folder; nothing was opened")
+        self.send({"folder": listing(value)})
+
+    # What is drawn.
+
+    def _drawn(self) -> dict[str, Any]:
+        subject = self._subject()
+        model = self._draft.config.model
+        return {
+            "card": card(subject),
+            "choices": choices(model, subject.told),
+            "outlook": {
+                "network": self._stock.network,
+                "device": subject.told.get("device", ""),
+                **self._advice.told(),
+            },
+            "model_json": msgspec.json.encode(model).decode(),
+        }
+
+    def _subject(self) -> Subject:
+        config = self._draft.config
+        facts, known = self._stock.find(config.model.name), self._around.foresight.current
+        return Subject(
+            config,
+            facts,
+            known.facts if known else {},
+            cached=facts is not None and facts.name in self._stock.cached,
+            network=self._stock.network,
+            epoch_s=known.epoch_s if known else None,
+            epoch_by="as in an earlier run" if known else "",
+        )

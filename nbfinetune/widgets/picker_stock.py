@@ -1,0 +1,63 @@
+"""What there is to choose from: the catalogue, what of it lies here, and the way to the hub."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from nbfinetune.models.catalogue import catalogue, known
+from nbfinetune.models.hub_cache import cached_names, network
+from nbfinetune.models.model_facts import ModelFacts
+from nbfinetune.widgets.picker_rows import columns
+
+
+class Stock:
+    """The catalogue and this machine's share of it; nothing is read before somebody looks.
+
+    Parameters
+    ----------
+    tell : callable ()
+        Called from another thread once it is known whether the hub answers.
+
+    Attributes
+    ----------
+    cached : frozenset of str
+        Names whose weights lie on this machine.
+    network : {"online", "offline", ""}
+        Empty while nobody has looked.
+    """
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+        self._open = False
+        self._asking = False
+        self.cached: frozenset[str] = frozenset()
+        self.network = ""
+
+    def look(self) -> None:
+        """Read the catalogue, and what of it lies on this machine now."""
+        self.cached = cached_names(catalogue())
+        self._open = True
+
+    def find(self, name: str) -> ModelFacts | None:
+        """The catalogue's row of a name; None for others, and before anybody has looked."""
+        return known(name) if self._open else None
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The whole catalogue for the page."""
+        self.look()
+        return columns(catalogue(), self.cached)
+
+    def ask_network(self) -> None:
+        """Find out whether the hub answers; returns at once."""
+        if not self._asking:
+            self._asking = True
+            threading.Thread(target=self._ask, name="look for the hub", daemon=True).start()
+
+    def _ask(self) -> None:
+        try:
+            self.network = network()
+        finally:
+            self._asking = False
+        self._tell()
