@@ -1,0 +1,240 @@
+"""How fast models are on this machine, measured in the background in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from nbfinetune.errors import ConfigError
+from nbfinetune.models.speed import Speed
+from nbfinetune.records import (
+    DataConfig,
+    FineTuneConfig,
+    Folder,
+    ModelConfig,
+    RunnerConfig,
+    TrainingConfig,
+    checked,
+    encode,
+)
+from nbfinetune.runner.child import Child
+from nbfinetune.runner.speed_book import SpeedBook, this_place
+
+__all__ = ["Measuring", "SpeedMeasure"]
+
+MODULE = "nbfinetune.runner.measuring"
+SECONDS = 4.0
+"""Of steps for each model."""
+
+MeasureStatus: TypeAlias = Literal["waiting", "running", "done", "cancelled", "failed"]
+
+_MEASURED = ("name", "image_size", "images", "forward_ms", "train_ms", "peak_mb", "busy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measuring:
+    """How models are measured.
+
+    Parameters
+    ----------
+    batch_size : int
+    image_size : int, optional
+        Default: each model's own.
+    classes : int
+        Of the new head.
+    device : str
+        As `runner.device`.
+    threads : int, optional
+        As `runner.threads`.
+    trained : str
+        What of each model: a name of `nbfinetune.models.training_choice`.
+    seconds : float
+        Of steps for each model, about; building it comes on top.
+    """
+
+    batch_size: int = 32
+    image_size: int | None = None
+    classes: int = 10
+    device: str = "auto"
+    threads: int | None = None
+    trained: str = "all"
+    seconds: float = SECONDS
+
+    def config(self, name: str) -> FineTuneConfig:
+        """The run whose steps are measured; it has no data.
+
+        Raises
+        ------
+        ConfigError
+            If a value can't be.
+        """
+        from nbfinetune.models.training_choice import choice_settings
+
+        return checked(
+            FineTuneConfig(
+                data=DataConfig(source=Folder(path=""), image_size=self.image_size),
+                model=ModelConfig(name=name, pretrained=False, **choice_settings(self.trained)),
+                training=TrainingConfig(batch_size=self.batch_size),
+                runner=RunnerConfig(device=self.device, threads=self.threads),
+            )
+        )
+
+
+class SpeedMeasure:
+    """Times forward passes and training steps of models, one after the other.
+
+    What is found is kept in the cache (`nbfinetune.runner.speed_book`), where estimates find it.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Models, as `fine_tune` takes them.
+    how : Measuring
+    book : SpeedBook, optional
+        Where results are kept; default in the cache directory.
+
+    Attributes
+    ----------
+    status : {"waiting", "running", "done", "cancelled", "failed"}
+    results : dict of Speed
+        By name, of the models that are through.
+    errors : dict of str
+        By name, why a model could not be measured.
+    now : str
+        The model that is being measured.
+    error : str
+        Why nothing more could be measured, in a sentence.
+
+    Raises
+    ------
+    ConfigError
+        If there are no names, or a value of `how` can't be.
+    """
+
+    def __init__(
+        self, names: Sequence[str], how: Measuring | None = None, book: SpeedBook | None = None
+    ) -> None:
+        self._how, self._book = how or Measuring(), book or SpeedBook()
+        if not names or isinstance(names, str):
+            raise ConfigError(f"names is {names!r}; give a list of models, such as ['resnet18']")
+        self.names = tuple(dict.fromkeys(names))
+        self._configs = [self._how.config(name) for name in self.names]
+        self._child: Child | None = None
+        self._guard, self._ended = threading.Lock(), threading.Event()
+        self._callbacks: list[Callable[[], None]] = []
+        self.status: MeasureStatus = "waiting"
+        self._forget()
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Models that are through, and all."""
+        return len(self.results) + len(self.errors), len(self.names)
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called after every change, from a thread."""
+        self._callbacks.append(callback)
+
+    def start(self) -> None:
+        """Begin, in the background; a measurement that runs already just goes on."""
+        with self._guard:
+            if self.status == "running":
+                return
+            self._forget()
+            self._ended.clear()
+            order = {
+                "configs": [json.loads(encode(config)) for config in self._configs],
+                "classes": self._how.classes,
+                "seconds": self._how.seconds,
+            }
+            self._child, self.status = Child(MODULE, order), "running"
+            follower = threading.Thread(
+                target=self._follow, args=(self._child,), name="follow measuring", daemon=True
+            )
+        follower.start()
+
+    def cancel(self) -> None:
+        """Measure no more; what was measured is kept."""
+        with self._guard:
+            child, self._child = self._child, None
+            if child is None:
+                return
+            self.status, self.now = "cancelled", ""
+        child.dismiss()
+        self._ended.set()
+        self._tell()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end, however it ends; whether it has come."""
+        return self._ended.wait(timeout_s)
+
+    def _forget(self) -> None:
+        self.results: dict[str, Speed] = {}
+        self.errors: dict[str, str] = {}
+        self.now, self.error = "", ""
+
+    def _follow(self, child: Child) -> None:
+        device, trouble = self._how.device, ""
+        for said in child.lines():
+            device = said.get("device", device)
+            if "name" not in said:
+                trouble = said.get("error", "")
+            if self._heard(child, said, device):
+                self._tell()
+        with self._guard:
+            if self._child is not child:  # it was cancelled
+                return
+            done, count = self.progress
+            if done < count:
+                status = child.status()
+                trouble = trouble or f"the measuring process ended early (status {status})"
+            self._child, self.now, self.error = None, "", trouble
+            self.status = "failed" if trouble else "done"
+        self._ended.set()
+        self._tell()
+
+    def _heard(self, child: Child, said: Mapping[str, Any], device: str) -> bool:
+        """Take in what the process said; False where nobody asks it any more."""
+        with self._guard:
+            if self._child is not child:
+                return False
+            self.now = said.get("now", "")
+            if "name" not in said:
+                return True
+            if "error" in said:
+                self.errors[said["name"]] = said["error"]
+                return True
+            speed = self._speed(said, device)
+            self.results[said["name"]] = speed
+        self._keep(speed)
+        return True
+
+    def _speed(self, said: Mapping[str, Any], device: str) -> Speed:
+        place = this_place(device, self._how.threads)
+        return Speed(
+            device=place.device,
+            device_type=place.device_type,
+            threads=place.threads,
+            torch=place.torch,
+            timm=place.timm,
+            batch_size=self._how.batch_size,
+            trained=self._how.trained,
+            **{name: said[name] for name in _MEASURED},
+        )
+
+    def _keep(self, speed: Speed) -> None:
+        try:
+            self._book.add([speed])
+        except OSError as error:
+            with self._guard:
+                self.errors[speed.name] = f"{self._book.path} can't be written: {error}"
+
+    def _tell(self) -> None:
+        for callback in self._callbacks:
+            try:
+                callback()
+            except Exception as error:  # noqa: BLE001 - measuring does not end with one listener
+                told = (type(error), error, error.__traceback__, threading.current_thread())
+                threading.excepthook(threading.ExceptHookArgs(told))

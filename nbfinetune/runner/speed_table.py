@@ -1,0 +1,116 @@
+"""How fast models are on this machine, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from nbfinetune.errors import ConfigError, RunError, RunTimeout
+from nbfinetune.runner.speed_measure import Measuring, SpeedMeasure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["measure_speed"]
+
+_COLUMNS = (
+    "images_per_s",
+    "train_ms",
+    "forward_ms",
+    "peak_mb",
+    "image_size",
+    "batch_size",
+    "images",
+    "trained",
+    "busy",
+)
+
+
+def measure_speed(
+    names: Iterable[str] | str,
+    *,
+    progress: bool = True,
+    timeout_s: float | None = None,
+    **how: Any,
+) -> pd.DataFrame:
+    """Measure how fast models are on this machine: a few seconds each, on images of noise.
+
+    What is found is kept in the cache; estimates and `recommend` use it from then on.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Models, as `fine_tune` takes them.
+    progress : bool
+        Draw a progress bar.
+    timeout_s : float, optional
+        Seconds to wait at most; by then no more is measured.
+    **how
+        Fields of `Measuring`: ``batch_size=32``, ``image_size=None``, ``classes=10``,
+        ``device="auto"``, ``threads=None``, ``trained="all"``, ``seconds=4.0``.
+
+    Returns
+    -------
+    DataFrame
+        A row for each model: `images_per_s` in training, `train_ms` and `forward_ms` of a batch,
+        `peak_mb` of memory where a whole batch went through, `images` that went through at a time,
+        and the `error` of what can't be measured.
+
+    Raises
+    ------
+    ConfigError
+        If a keyword or a value can't be.
+    RunError
+        If nothing can be measured, and why.
+    RunTimeout
+        If it takes longer than `timeout_s`.
+    """
+    listed = [names] if isinstance(names, str) else list(names)
+    measure = SpeedMeasure(listed, _how(how))
+    try:
+        measure.start()
+        _watch(measure, progress=progress, timeout_s=timeout_s)
+    finally:
+        measure.cancel()
+    if measure.error:
+        raise RunError(measure.error)
+    return _frame(measure)
+
+
+def _how(given: Mapping[str, Any]) -> Measuring:
+    known = [field.name for field in fields(Measuring)]
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"there is no keyword {name!r}; there are {', '.join(known)}")
+    return Measuring(**given)
+
+
+def _watch(measure: SpeedMeasure, *, progress: bool, timeout_s: float | None) -> None:
+    if not progress:
+        over = measure.wait(timeout_s)
+    else:
+        from tqdm.auto import tqdm
+
+        with tqdm(total=len(measure.names), unit="model", dynamic_ncols=True) as bar:
+
+            def draw() -> None:
+                bar.n = measure.progress[0]
+                bar.set_description(f"measuring {measure.now}".strip())
+
+            measure.on_change(draw)
+            over = measure.wait(timeout_s)
+    if not over:
+        raise RunTimeout(f"not all models were measured within {timeout_s:g} s; what was is kept")
+
+
+def _frame(measure: SpeedMeasure) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = []
+    for name in measure.names:
+        found = measure.results.get(name)
+        told = {column: getattr(found, column) for column in _COLUMNS} if found else {}
+        rows.append(told | {"error": measure.errors.get(name, "")})
+    index = pd.Index(measure.names, name="name")
+    return pd.DataFrame(rows, index=index, columns=[*_COLUMNS, "error"])
