@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nbfinetune.data.arrays import load_saved
 from nbfinetune.data.bands import Raster, check_channels
 from nbfinetune.data.cache_files import cache_folder
-from nbfinetune.data.decode import UnreadableImage, decode, open_header
+from nbfinetune.data.decode import UnreadableImage, channels_in, decode, open_header
 from nbfinetune.data.decoded_cache import DecodedCache, OnUnused, open_cache
 from nbfinetune.data.index import ImageIndex
 from nbfinetune.data.listing import ArrayData
 from nbfinetune.data.source_reading import make_ready, read_arrays
 from nbfinetune.data.stored_image import stored_image, stored_size
 from nbfinetune.errors import DataError
-from nbfinetune.records import Folder, FolderPair, Source
+from nbfinetune.records import Archive, Arrays, Files, Folder, FolderPair, Source
 
 _SAMPLE = 200
 
@@ -97,9 +98,7 @@ class ImageSet:
     @property
     def own_channels(self) -> int | None:
         """Channels of the arrays; None for files, which give 1, 3 or 4."""
-        if self.pixels is None:
-            return None
-        return 1 if self.pixels.ndim == 3 else int(self.pixels.shape[3])
+        return None if self.pixels is None else channels_in(self.pixels[0])
 
     @cached_property
     def sampled_sizes(self) -> list[tuple[int, int]]:
@@ -158,6 +157,27 @@ def with_channels(images: ImageSet, channels: int) -> ImageSet:
     """
     check_channels(images.own_channels, channels)
     return replace(images, channels=channels)
+
+
+def require_channels(source: Source, run_folder: Path, channels: int) -> None:
+    """Refuse early what `with_channels` would, where a source tells its channels at a glance.
+
+    Parameters
+    ----------
+    source : Source
+    run_folder : Path
+        Where the arrays of a notebook lie.
+
+    Raises
+    ------
+    DataError
+        If the images can't have so many channels; says what they have.
+    """
+    if isinstance(source, Arrays):
+        images = load_saved(run_folder / source.path, source.classes).images
+        check_channels(channels_in(images[0]), channels)
+    elif isinstance(source, (Folder, FolderPair, Archive, Files)):
+        check_channels(None, channels)
 
 
 def with_cache(images: ImageSet, side_px: int, on_unused: OnUnused) -> ImageSet:

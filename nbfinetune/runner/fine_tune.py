@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbfinetune.data.sources import Accepted, accept
 from nbfinetune.errors import ConfigError
-from nbfinetune.records import FineTuneConfig, Named
+from nbfinetune.records import Arrays, FineTuneConfig, ModelConfig, Named
 from nbfinetune.runner.launch import launch
 from nbfinetune.runner.replay import again
 from nbfinetune.runner.run import Run
@@ -103,6 +103,7 @@ def begin(accepted: Accepted, config: FineTuneConfig, *, look_up_edits: bool = F
     folder = new_run_folder(home(), config.model.name)
     try:
         accepted.place(folder)
+        _check_channels(config, folder)
         if look_up_edits:
             _look_up(config, folder)
         RunStore.create(folder, config).close()
@@ -111,6 +112,15 @@ def begin(accepted: Accepted, config: FineTuneConfig, *, look_up_edits: bool = F
         raise
     launch(folder, devices=config.runner.devices)
     return Run.open(folder)
+
+
+def _check_channels(config: FineTuneConfig, folder: Path) -> None:
+    source, channels = config.data.source, config.model.in_chans
+    if channels == ModelConfig().in_chans and not isinstance(source, Arrays):
+        return  # any file gives RGB, and looking would cost the caller an import
+    from nbfinetune.data.images import require_channels
+
+    require_channels(source, folder, channels)
 
 
 def _look_up(config: FineTuneConfig, folder: Path) -> None:

@@ -90,7 +90,7 @@ def _begin(folder: Path, log: Path) -> int:
 
 def _images(config: FineTuneConfig, folder: Path) -> ImageSet | None:
     """Images that the source holds, or None where only a download could tell."""
-    from nbfinetune.data.images import open_images
+    from nbfinetune.data.images import open_images, with_channels
     from nbfinetune.data.index import preview_index
     from nbfinetune.data.named import DIGITS
 
@@ -99,7 +99,8 @@ def _images(config: FineTuneConfig, folder: Path) -> ImageSet | None:
         return None
     if isinstance(source, (Arrays, Files)) and not (folder / source.path).is_dir():
         return None
-    return open_images(source, preview_index(config.data, config.seed, folder), folder)
+    images = open_images(source, preview_index(config.data, config.seed, folder), folder)
+    return with_channels(images, config.model.in_chans)
 
 
 def _view(config: FineTuneConfig, images: ImageSet | None) -> dict[str, Any]:

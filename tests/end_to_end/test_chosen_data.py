@@ -81,6 +81,7 @@ def test_a_run_on_an_archive_tells_of_edits_whose_image_is_gone(small, table, tm
         ({"edits": "nowhere.json"}, DataError, r"the edits in nowhere\.json can't be read"),
         ({"group": "patient"}, ConfigError, "no setting 'group'; closest: groups"),
         ({"groups": "pat"}, ConfigError, "groups='pat' is no column"),
+        ({"in_chans": 6}, DataError, "in_chans is 6, but image files give 1"),
     ],
 )
 def test_data_settings_that_can_t_work_are_said_before_anything_is_spawned(
