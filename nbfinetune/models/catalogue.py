@@ -16,10 +16,11 @@ from typing import Any
 from nbfinetune.errors import UnknownModel
 from nbfinetune.models.model_facts import ModelFacts
 
-__all__ = ["catalogue", "closest", "facts", "known", "made_with", "plain"]
+__all__ = ["catalogue", "closest", "facts", "known", "made_with", "most_like", "plain"]
 
 FILE = Path(__file__).with_name("catalogue.csv")
 HUB_FILE = "model.safetensors"
+WORTH_OFFERING = 0.5
 _WORDS = ("name", "family", "kind", "pretraining", "license", "license_kind", "paper")
 _WHOLE = (
     *("parameters", "macs", "activations", "saved_bytes", "weights_bytes"),
@@ -74,7 +75,33 @@ def closest(name: str, count: int = 3) -> list[str]:
     """
     architecture, _, tag = name.strip().partition(".")
     tagged = [row.name for row in catalogue() if row.architecture == architecture] if tag else []
-    return _most_like(name, tagged or sorted({row.architecture for row in catalogue()}), count)
+    if tagged:
+        return most_like(name, tagged, count)
+    return most_like(architecture, sorted({row.architecture for row in catalogue()}), count)
+
+
+def most_like(wanted: str, names: Iterable[str], count: int) -> list[str]:
+    """Those of some names that are most like what was written, best first.
+
+    Beginnings count as whole names do; what has little in common is not offered.
+    """
+    by_plain = {plain(name): name for name in names}
+    sought = plain(wanted)
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    matcher.set_seq2(sought)
+
+    def likeness(name: str) -> float:
+        # People type beginnings, so what a name goes on with should not count against it.
+        ratios = []
+        for piece in (name, name[: len(sought) + 1]):
+            matcher.set_seq1(piece)
+            ratios.append(matcher.ratio() if matcher.quick_ratio() > WORTH_OFFERING else 0.0)
+        return max(ratios)
+
+    longer = sorted((name for name in by_plain if sought and name.startswith(sought)), key=len)
+    scored = sorted(((likeness(name), -len(name), name) for name in by_plain), reverse=True)
+    near = [name for score, _, name in scored[:count] if score > WORTH_OFFERING]
+    return [by_plain[name] for name in dict.fromkeys([*longer[:count], *near])][:count]
 
 
 def plain(name: str) -> str:
@@ -115,14 +142,6 @@ def _facts(row: dict[str, str]) -> ModelFacts:
         file=row["file"] or (HUB_FILE if hub else ""),
         **as_written,
     )
-
-
-def _most_like(wanted: str, names: Iterable[str], count: int) -> list[str]:
-    by_plain = {plain(name): name for name in names}
-    sought = plain(wanted)
-    longer = sorted((name for name in by_plain if sought and name.startswith(sought)), key=len)
-    near = difflib.get_close_matches(sought, by_plain, n=count, cutoff=0.3)
-    return [by_plain[name] for name in dict.fromkeys([*longer[:count], *near])][:count]
 
 
 def _unknown(name: str) -> str:

@@ -69,19 +69,20 @@ def network() -> Literal["online", "offline"]:
 
 
 def _look(answered: threading.Event) -> None:
+    import http.client
     import urllib.error
     import urllib.request
 
     url = os.environ.get("HF_ENDPOINT", ENDPOINT)
-    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the hub's, or the user's
     try:
+        request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the user's own choice
         with urllib.request.urlopen(request, timeout=PATIENCE_S):  # noqa: S310
             answered.set()
     except urllib.error.HTTPError as error:
         error.close()
         answered.set()
-    except (OSError, ValueError):
-        # No network, or an endpoint that is no address: the hub can't be reached.
+    except (OSError, ValueError, http.client.HTTPException):
+        # No network, an endpoint that is no address, or no hub at it.
         return
 
 
