@@ -7,20 +7,22 @@ import type { Choices } from "./protocol";
 export class TrainChoices {
   readonly element: HTMLElement;
   private readonly options = el("div", { class: "nbft-train-options" });
+  private readonly measures = el("span", {}, "parameters · memory");
   private readonly error = el("p", { class: "nbft-error", role: "alert", hidden: true });
   private readonly group = newId("train");
   private names = "";
   private shown: Choices = {};
 
   constructor(private readonly ask: Ask) {
-    const legend = el("legend", {}, "Train");
-    this.element = el("fieldset", { class: "nbft-train" }, legend, this.options, this.error);
+    const head = el("div", { class: "nbft-train-head" }, el("span", {}, "Train"), this.measures);
+    this.element = el("fieldset", { class: "nbft-train", "aria-label": "Train" }, head, this.options, this.error);
   }
 
   draw(choices: Choices): void {
     this.shown = choices;
     const { chosen = "", options = [] } = choices;
     show(this.element, options.length > 0);
+    show(this.measures, options.some(({ detail }) => detail));
     const names = options.map(({ name }) => name).join();
     if (names !== this.names) {
       this.names = names;

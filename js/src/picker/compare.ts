@@ -32,7 +32,8 @@ export class Compare {
   /** Asked for and not answered yet. */
   private hoped: Row | undefined;
 
-  constructor(private readonly model: AnyModel, private readonly catalogue: Catalogue, signal: AbortSignal) {
+  /** `done`: what closes the window that it lies in, if it does. */
+  constructor(private readonly model: AnyModel, private readonly catalogue: Catalogue, signal: AbortSignal, done?: () => void) {
     this.recommended = new RecommendedView(catalogue.ask);
     this.scatter = new Scatter(catalogue, (row) => void this.choose(row, true), signal);
     this.table = new ModelTable({
@@ -40,13 +41,14 @@ export class Compare {
       shortlist: (row, on) => this.list(row, on),
       sort: (order) => this.sort(order),
     }, signal);
-    this.measuring = new MeasuringBar(catalogue.ask, () => {
+    const clear = () => {
       this.shortlist = new Set();
       this.draw();
-    });
-    const lists = el("div", { class: "nbft-compare-lists" }, this.scatter.element, this.table.element);
+    };
+    this.measuring = new MeasuringBar(catalogue.ask, clear, done);
+    const lists = el("div", { class: "nbft-compare-lists" }, this.scatter.element, this.table.element, this.nothing);
     this.element = el("div", { class: "nbft-compare" },
-      this.network, this.recommended.element, this.bar.element, this.nothing, lists, this.error, this.measuring.element);
+      this.network, this.recommended.element, this.bar.element, lists, this.error, this.measuring.element);
     catalogue.listen("rows", () => this.refilter(), signal);
     this.refilter();
     follow(model, signal, ["card", "outlook"], () => this.draw());

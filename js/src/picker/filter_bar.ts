@@ -9,7 +9,7 @@ import { KINDS } from "./words";
 const TYPING_MS = 120;
 
 const LICENSES: [Filters["license"], string][] = [
-  ["", "any licence"], ["permissive", "permissive licence"], ["commercial", "no non-commercial, none unknown"],
+  ["", "any licence"], ["permissive", "permissive licence"], ["commercial", "permissive or conditional"],
 ];
 const KIND_OPTIONS: [string, string][] = [["", "any kind"], ...Object.entries(KINDS)];
 

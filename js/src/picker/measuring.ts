@@ -21,8 +21,15 @@ export class MeasuringBar {
   private busy = false;
   private names: string[] = [];
 
-  constructor(private readonly ask: Ask, clear: () => void) {
-    const row = el("div", { class: "nbft-measure-row" }, this.listed, this.clear, this.measure, this.progress, this.said);
+  /** `done`: what closes the window that it lies in; without one the card stands beside it and is not repeated. */
+  constructor(private readonly ask: Ask, clear: () => void, done?: () => void) {
+    const row = el("div", { class: "nbft-measure-row" }, this.listed, this.clear, this.progress, this.said, this.measure);
+    this.facts.hidden = !done;
+    if (done) {
+      const button = el("button", { class: "nbft-button nbft-small nbft-primary", type: "button" }, "Done");
+      button.addEventListener("click", done);
+      row.append(button);
+    }
     this.element = el("div", { class: "nbft-measuring" }, el("div", { class: "nbft-chosen-model" }, this.chosen, this.facts), row, this.error);
     this.measure.addEventListener("click", () => void this.act());
     this.clear.addEventListener("click", clear);
@@ -33,9 +40,9 @@ export class MeasuringBar {
     this.busy = names.length > done && !error;
     this.names = shortlist.size ? [...shortlist] : row ? [row.name] : [];
     this.drawChosen(row, card);
-    show(this.listed, shortlist.size > 0, listWords(this.names));
+    setText(this.listed, shortlist.size ? listWords(this.names) : "Click a dot or a row to choose it; tick rows to measure them.");
     show(this.clear, shortlist.size > 0 && !this.busy);
-    setText(this.measure, this.busy ? "Cancel" : shortlist.size ? `Measure ${shortlist.size === 1 ? "it" : `these ${shortlist.size}`}` : "Measure the chosen one");
+    setText(this.measure, this.busy ? "Cancel" : shortlist.size ? `Measure ${shortlist.size === 1 ? "it" : `these ${shortlist.size}`}` : "Measure this one");
     setAttribute(this.measure, "title", `Times forward and training steps${outlook.device ? ` on ${outlook.device}` : ""}, a few seconds each`);
     setAttribute(this.measure, "disabled", !this.busy && !this.names.length);
     show(this.progress, this.busy);

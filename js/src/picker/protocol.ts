@@ -42,7 +42,7 @@ export interface FolderListing {
 export interface Message {
   catalogue?: { columns: Record<string, Column> };
   folder?: FolderListing;
-  plotly?: boolean;
+  kind?: "plotly";
 }
 
 export interface State {

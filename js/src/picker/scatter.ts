@@ -23,7 +23,7 @@ export class Scatter {
   readonly element: HTMLElement;
   private readonly plot = el("div", { class: "nbft-scatter-plot", role: "img" }) as PlotlyElement;
   private readonly empty = el("p", { class: "nbft-scatter-empty" });
-  private readonly reset = el("button", { class: "nbft-link-button", type: "button" });
+  private readonly reset = el("button", { class: "nbft-link-button", type: "button", title: "The picture leaves out the least accurate few" });
   private readonly axes: Record<AxisName, HTMLButtonElement>;
   private axis: AxisName = "macs";
   private plotly: Plotly | undefined;
@@ -87,6 +87,7 @@ export class Scatter {
     const { rows, speeds } = this.shown;
     this.points = rows.map((row) => ({ row, x: AXES[this.axis].value(row, speeds), y: row.top1 })).filter(({ x, y }) => x > 0 && y > 0);
     show(this.empty, !this.points.length, rows.length ? AXES[this.axis].nothing : "");
+    this.plot.classList.toggle("nbft-scatter-bare", !this.points.length);
     if (this.plotly) this.drawWith(this.plotly, width, height);
     else if (!this.asked) void this.fetch();
   }
@@ -97,7 +98,7 @@ export class Scatter {
     const ranges = this.zoomed ?? rangesOf(this.points, chosen ? [...best, chosen] : best);
     this.drawReset(ranges);
     const frame = { axis: this.axis, ranges, theme: themeAt(this.element), width, height };
-    const names = named(best, frame);
+    const names = named(best, frame, chosen);
     void plotly.react(this.plot, traces(this.points, best, names, this.shown, frame, KIND_COLOURS), layout(frame, chosen), CONFIG);
     setAttribute(this.plot, "aria-label",
       `${this.points.length} models: top-1 against ${AXES[this.axis].label}. On the front: ${best.map(({ row }) => row.name).join(", ")}. The table holds the same.`);

@@ -53,6 +53,7 @@ const FONT_PX = 11;
 /** Room that a name takes, by letter and by line. */
 const LETTER_PX = 6.4;
 const LINE_PX = 14;
+const TICK_PX = 34;
 /** The least accurate are left below the picture: a few of them would squeeze all others. */
 const BELOW = 0.02;
 
@@ -71,22 +72,35 @@ function padded(values: number[], part: number, least: number): [number, number]
   return [low - air, high + air];
 }
 
-/** Points of the front whose names have room above the line, the most accurate first. */
-export function named(best: readonly Point[], { axis, ranges, width, height }: Frame): Set<Point> {
+/** Points of the front whose names have room above the line, the most accurate first; none lies on the chosen one's. */
+export function named(best: readonly Point[], { axis, ranges, width, height }: Frame, chosen?: Point): Set<Point> {
   const [across, up] = [width - MARGIN.l - MARGIN.r, height - MARGIN.t - MARGIN.b];
+  const place = (point: Point) => ({
+    x: ((Math.log10(point.x) - ranges.x[0]) / (ranges.x[1] - ranges.x[0])) * across,
+    y: ((ranges.y[1] - point.y) / (ranges.y[1] - ranges.y[0])) * up,
+    long: shortName(point.row).length * LETTER_PX,
+  });
   const taken: [left: number, right: number, top: number][] = [];
-  const chosen = new Set<Point>();
+  if (chosen) {
+    const { x, y, long } = place(chosen);
+    const left = isRight(chosen, ranges) ? x - 1.1 * long : x - LINE_PX;
+    for (const line of [0, LINE_PX, 2 * LINE_PX]) taken.push([left, left + 1.2 * long + LINE_PX, y + line]);
+  }
+  const names = new Set<Point>();
   for (const point of [...best].sort((a, b) => b.y - a.y)) {
-    const x = ((Math.log10(point.x) - ranges.x[0]) / (ranges.x[1] - ranges.x[0])) * across;
-    const y = ((ranges.y[1] - point.y) / (ranges.y[1] - ranges.y[0])) * up;
-    const long = shortName(point.row).length * LETTER_PX;
+    const { x, y, long } = place(point);
     const [left, right] = axis === "speed" ? [x, x + long] : [x - long, x];
     const inside = left > 0 && right <= across + MARGIN.r && y >= 0 && y < up;
-    if (!inside || taken.some((one) => left < one[1] && right > one[0] && Math.abs(y - one[2]) < LINE_PX)) continue;
-    chosen.add(point);
-    taken.push([left, right, y]);
+    if (point === chosen || !inside) continue;
+    if (taken.some((one) => left < one[1] && right > one[0] && Math.abs(y - LINE_PX / 2 - one[2]) < LINE_PX)) continue;
+    names.add(point);
+    taken.push([left, right, y - LINE_PX / 2]);
   }
-  return chosen;
+  return names;
+}
+
+function isRight({ x }: Point, { x: [from, to] }: Ranges): boolean {
+  return Math.log10(x) > (from + to) / 2;
 }
 
 export interface Marked {
@@ -138,8 +152,10 @@ function hover(row: Row): string {
 }
 
 /** Axes, colours, and the name of what is chosen on a ground of its own: it lies among the dots. */
-export function layout({ axis, ranges, theme }: Frame, chosen: Point | undefined): object {
+export function layout({ axis, ranges, theme, width }: Frame, chosen: Point | undefined): object {
   const plain = { gridcolor: theme.line, linecolor: theme.line, zeroline: false, tickfont: { color: theme.soft }, ticks: "" };
+  // Labels at 1, 2 and 5 where there is room for three a decade.
+  const dtick = (width / (ranges.x[1] - ranges.x[0])) > 3 * TICK_PX ? "D2" : 1;
   const title = (text: string) => ({ text, font: { size: FONT_PX, color: theme.soft }, standoff: 6 });
   return {
     margin: MARGIN, showlegend: false, autosize: true, dragmode: "zoom", hovermode: "closest",
@@ -147,13 +163,13 @@ export function layout({ axis, ranges, theme }: Frame, chosen: Point | undefined
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     hoverlabel: { bgcolor: theme.ground, bordercolor: theme.line, align: "left", font: { color: theme.ink, size: FONT_PX } },
     annotations: chosen ? [nameTag(chosen, ranges, theme)] : [],
-    xaxis: { ...plain, type: "log", range: [...ranges.x], title: title(AXES[axis].title), tickformat: "~g", dtick: "D2", exponentformat: "none" },
+    xaxis: { ...plain, type: "log", range: [...ranges.x], title: title(AXES[axis].title), tickformat: "~g", dtick, exponentformat: "none" },
     yaxis: { ...plain, range: [...ranges.y], title: title("ImageNet top-1, %"), nticks: 8 },
   };
 }
 
 function nameTag({ row, x, y }: Point, ranges: Ranges, theme: Theme): object {
-  const right = Math.log10(x) > (ranges.x[0] + ranges.x[1]) / 2;
+  const right = isRight({ row, x, y }, ranges);
   return {
     x: Math.log10(x), y, text: `<b>${shortName(row)}</b>`, showarrow: false, captureevents: false,
     xanchor: right ? "right" : "left", yanchor: "top", xshift: right ? 8 : -8, yshift: -11,

@@ -113,6 +113,9 @@ type Ranked = { entry: Entry; rank: Rank; slips?: number };
 function compare(a: Ranked, b: Ranked, cachedFirst: boolean): number {
   const [one, other] = [a.entry.row, b.entry.row];
   return (
+    // Nobody who types half a name means an architecture that comes without weights.
+    Number(a.rank !== Rank.Exact) - Number(b.rank !== Rank.Exact) ||
+    Number(other.pretrained) - Number(one.pretrained) ||
     a.rank - b.rank ||
     (cachedFirst ? Number(other.cached) - Number(one.cached) : 0) ||
     Number(other.isDefault) - Number(one.isDefault) ||

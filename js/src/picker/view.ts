@@ -91,7 +91,7 @@ export class PickerView {
   private openCompare(words: string): void {
     void this.catalogue.fetch();
     if (!this.compare) {
-      this.compare = new Compare(this.model, this.catalogue, this.signal);
+      this.compare = new Compare(this.model, this.catalogue, this.signal, () => this.dialog?.close());
       this.dialog = new Dialog("Compare models", "nbft-compare-dialog", this.compare.element, this.signal);
       this.panel.append(this.dialog.element);
     }
