@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from nbfinetune.errors import ModelError, ModelTooLarge
+from nbfinetune.errors import ModelError, ModelTooLarge, NbFinetuneError
 from nbfinetune.models import from_factory, from_timm, from_torchvision
-from nbfinetune.models.heads import head_names, quieten, replace_head
+from nbfinetune.models.editing import edit, is_edited
+from nbfinetune.models.heads import head_names, is_under, quieten
 from nbfinetune.models.memory import available_bytes, check_fits, needed_bytes
 from nbfinetune.models.names import ModelName, parse_name, timm_config
 from nbfinetune.models.shape import RGB, Shape
@@ -37,7 +38,7 @@ class Built:
     weights_from : str
         Where its weights are from, in words.
     head_names : tuple of str
-        Modules of the head.
+        Modules of the head: the classifier, and a pooling layer that is trained.
     """
 
     module: nn.Module
@@ -80,13 +81,17 @@ def build(
     module, weights_from = _created(name, config, shape, cache_dir)
     if name.origin == "factory":
         _try_forward(name, module, shape)
-    heads = head_names(module)
-    if config.head == "mlp":
-        replace_head(module, heads, num_classes=num_classes, kind="mlp", dropout=config.dropout)
-    if config.head == "mlp" or not _keeps_its_classifier(name, config, num_classes):
-        quieten(module, heads)
+    state = {}
     if config.checkpoint is not None:
+        # Fitted to the whole architecture, whose cut layers' weights are then left out.
         state = ORIGINS[name.origin].adapted(module, read_weights(config.checkpoint))
+    whole = set(module.state_dict())
+    heads = edit(module, config, shape)
+    if is_edited(config) or not _keeps_its_classifier(name, config, num_classes):
+        quieten(module, head_names(module))
+    if config.checkpoint is not None:
+        cut = whole - set(module.state_dict())
+        state = {k: v for k, v in state.items() if k not in cut or is_under(k, heads)}
         load_weights(module, state, heads, source=config.checkpoint)
         weights_from = f"the checkpoint {config.checkpoint}"
     return Built(module.train(), weights_from, heads)
@@ -119,7 +124,9 @@ def _rehearse(name: ModelName, config: ModelConfig, shape: Shape, device: torch.
     with torch.device("meta"):
         try:
             module = ORIGINS[name.origin].create(name, shape)
-        except ModelError:
+            if is_edited(config):
+                edit(module, config, shape)
+        except NbFinetuneError:
             raise
         except Exception as error:
             raise _cannot_take(name, shape, error) from error

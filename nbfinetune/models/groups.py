@@ -17,6 +17,7 @@ from nbfinetune.records import ModelConfig
 
 __all__ = [
     "LayerGroup",
+    "counted",
     "frozen_at_start",
     "layer_groups",
     "parameter_groups",
@@ -118,12 +119,18 @@ def frozen_at_start(
     *backbone, _ = stages(module, heads)
     if config.train_stages > len(backbone):
         raise ConfigError(
-            f"train_stages is {config.train_stages}, but {config.name} has {len(backbone)} stages "
-            f"({', '.join(stage.name for stage in backbone)}); leave train_stages out to train all"
+            f"train_stages is {config.train_stages}, but {config.name} has {counted(backbone)}; "
+            "leave train_stages out to train all"
         )
     first = backbone[-config.train_stages].parameter_names[0]
     groups = layer_groups(module, heads)
     return next(place for place, group in enumerate(groups) if first in group.parameter_names)
+
+
+def counted(backbone: Sequence[LayerGroup]) -> str:
+    """Number of stages and their names, for messages."""
+    plural = "" if len(backbone) == 1 else "s"
+    return f"{len(backbone)} stage{plural} ({', '.join(stage.name for stage in backbone)})"
 
 
 def set_trainable(

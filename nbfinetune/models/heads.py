@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from nbfinetune.errors import ModelError
+from nbfinetune.models.shape import Shape
 
-__all__ = ["Head", "head_names", "is_under", "quieten", "replace_head", "set_dropout"]
+__all__ = ["Head", "fit_head", "head_names", "is_under", "quieten", "replace_head", "set_dropout"]
 
 WIDEST_HIDDEN = 512
 QUIET_STD = 0.01
@@ -16,6 +18,17 @@ QUIET_STD = 0.01
 
 class Head(nn.Sequential):
     """A classifier of several layers that stands where the model had one layer."""
+
+
+class _Gauge(nn.Module):
+    """Remembers how wide the features are that arrive where a classifier stood."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        self.seen = features.shape
+        return features
+
+    def width(self, layer: nn.Module) -> int:
+        return self.seen[1 if isinstance(_layers(layer)[-1], nn.Conv2d) else -1]
 
 
 def head_names(module: nn.Module) -> tuple[str, ...]:
@@ -69,8 +82,32 @@ def replace_head(
     """
     for name in heads:
         old = module.get_submodule(name)
-        parent, _, attribute = name.rpartition(".")
-        setattr(module.get_submodule(parent), attribute, _new_head(old, num_classes, kind, dropout))
+        _put(module, name, _new_head(old, _width_in(old), num_classes, kind, dropout))
+
+
+def fit_head(module: nn.Module, heads: tuple[str, ...], shape: Shape) -> None:
+    """Make each classifier as wide as the features that arrive at it, where it is not.
+
+    The model is run once on an empty image.
+    """
+    old = {name: module.get_submodule(name) for name in heads}
+    gauges = {name: _Gauge() for name in heads}
+    was_training = module.training
+    try:
+        for name, gauge in gauges.items():
+            _put(module, name, gauge)
+        image = torch.zeros(1, shape.in_chans, shape.image_size, shape.image_size)
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            module.eval()(image)
+    finally:
+        module.train(was_training)
+        for name, layer in old.items():
+            _put(module, name, layer)
+    for name, layer in old.items():
+        width = gauges[name].width(layer)
+        if width != _width_in(layer):
+            dropout = shape.dropout if isinstance(layer, Head) else 0.0
+            _put(module, name, _new_head(layer, width, shape.num_classes, "linear", dropout))
 
 
 def quieten(module: nn.Module, heads: tuple[str, ...]) -> None:
@@ -80,8 +117,7 @@ def quieten(module: nn.Module, heads: tuple[str, ...]) -> None:
     five classes should give 1.6) send gradients through the pretrained layers that undo them.
     """
     for name in heads:
-        layers = module.get_submodule(name).modules()
-        last = [layer for layer in layers if isinstance(layer, (nn.Linear, nn.Conv2d))][-1]
+        last = _layers(module.get_submodule(name))[-1]
         nn.init.normal_(last.weight, std=QUIET_STD)
         if last.bias is not None:
             nn.init.zeros_(last.bias)
@@ -104,8 +140,12 @@ def set_dropout(module: nn.Module, heads: tuple[str, ...], dropout: float) -> No
             setattr(parent, attribute, Head(nn.Dropout(dropout), parent.get_submodule(attribute)))
 
 
-def _new_head(old: nn.Module, num_classes: int, kind: str, dropout: float) -> nn.Module:
-    width = _width_in(old)
+def _put(module: nn.Module, name: str, layer: nn.Module) -> None:
+    parent, _, attribute = name.rpartition(".")
+    setattr(module.get_submodule(parent), attribute, layer)
+
+
+def _new_head(old: nn.Module, width: int, num_classes: int, kind: str, dropout: float) -> nn.Module:
     if kind == "mlp":
         hidden = min(width, WIDEST_HIDDEN)
         return Head(
@@ -118,18 +158,20 @@ def _new_head(old: nn.Module, num_classes: int, kind: str, dropout: float) -> nn
     return Head(nn.Dropout(dropout), last) if dropout else last
 
 
-def _width_in(layer: nn.Module) -> int:
-    if isinstance(layer, nn.Linear):
-        return layer.in_features
-    if isinstance(layer, nn.Conv2d):
-        return layer.in_channels
-    if isinstance(layer, Head):
-        return _width_in(next(m for m in layer if isinstance(m, (nn.Linear, nn.Conv2d))))
-    raise ModelError(f"a classifier of type {type(layer).__name__} can't be replaced")
+def _layers(classifier: nn.Module) -> list[nn.Linear | nn.Conv2d]:
+    layers = [m for m in classifier.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    if not layers:
+        raise ModelError(f"a classifier of type {type(classifier).__name__} can't be replaced")
+    return layers
+
+
+def _width_in(classifier: nn.Module) -> int:
+    first = _layers(classifier)[0]
+    return first.in_features if isinstance(first, nn.Linear) else first.in_channels
 
 
 def _layer_like(old: nn.Module, width_in: int, width_out: int) -> nn.Module:
-    if isinstance(old, nn.Conv2d):
+    if isinstance(_layers(old)[-1], nn.Conv2d):
         return nn.Conv2d(width_in, width_out, kernel_size=1)
     return nn.Linear(width_in, width_out)
 
