@@ -95,7 +95,7 @@ def time_steps(
     ModelError, ConfigError
         If the model can't be built, or not at this size.
     """
-    inputs = model_input(config.model.name)
+    inputs = model_input(config.model.name, config.model.in_chans)
     size = choose_image_size(inputs, config.data.image_size, inputs.size_px)
     built = build(config.model, num_classes=classes, image_size=size, device=placement.device)
     groups = layer_groups(built.module, built.head_names)

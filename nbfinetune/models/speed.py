@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ import msgspec
 
 from nbfinetune.models.model_facts import ModelFacts
 
-__all__ = ["Pace", "Speed", "Task", "architecture", "pace", "work"]
+__all__ = ["Pace", "Paces", "Speed", "Task", "work"]
 
 ACTIVATION_MACS = {"cpu": 180.0, "gpu": 900.0}
 """What writing one activation costs, in multiply-accumulates.
@@ -78,7 +78,7 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def architecture(self) -> str:
         """The name without its tag: other weights take the same time."""
-        return architecture(self.name)
+        return self.name.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Pace:
         return 1000 / self.train_ms
 
     def epoch_seconds(self, train_images: int, val_images: int = 0) -> float:
-        """Seconds of an epoch and the validation after it, where the images are waited for never.
+        """Seconds of an epoch and the validation after it, where images are never waited for.
 
         Parameters
         ----------
@@ -130,40 +130,73 @@ class Pace:
         return (train_images * self.train_ms + val_images * self.forward_ms) / 1000
 
 
-def pace(
-    facts: ModelFacts,
-    task: Task,
-    speeds: Iterable[Speed],
-    catalogue: Mapping[str, ModelFacts],
-) -> Pace | None:
-    """Pace of a model on the device that `speeds` were measured on.
+class Paces:
+    """Paces of models on one device, out of what was measured on it.
 
     Parameters
     ----------
-    facts : ModelFacts
-    task : Task
     speeds : iterable of Speed
         Of one device, with as many threads.
-    catalogue : mapping
-        Facts by architecture, of the models in `speeds`; those that it lacks are left out.
-
-    Returns
-    -------
-    Pace or None
-        None where nothing was measured on the device.
+    catalogue : iterable of ModelFacts
+        What the measured models have to compute is looked up here.
     """
-    known = [one for one in speeds if one.architecture in catalogue]
-    own = [one for one in known if one.architecture == facts.architecture]
-    if own:
-        return _from_own(task, min(own, key=lambda one: _distance(one, task)))
-    if not known:
-        return None
-    return _from_others(facts, task, known, catalogue)
+
+    def __init__(self, speeds: Iterable[Speed], catalogue: Iterable[ModelFacts]) -> None:
+        self._speeds: dict[str, list[Speed]] = {}
+        for one in speeds:
+            self._speeds.setdefault(one.architecture, []).append(one)
+        self._facts = {
+            row.architecture: row for row in catalogue if row.architecture in self._speeds
+        }
+        self._scales: dict[Task, _Scale] = {}
+
+    @property
+    def models(self) -> int:
+        """How many models of the catalogue were measured."""
+        return len(self._facts)
+
+    def of(self, facts: ModelFacts, task: Task) -> Pace | None:
+        """Pace of a model; None where nothing was measured on the device.
+
+        Its own speed where it was measured; where that was for another task, or of other models,
+        in proportion to what it has to compute.
+        """
+        own = self._speeds.get(facts.architecture)
+        if own:
+            return _own(task, min(own, key=lambda one: _distance(one, task)))
+        if not self._facts:
+            return None
+        if task not in self._scales:
+            self._scales[task] = self._scale(task)
+        scale = self._scales[task]
+        forward = scale.rate * work(facts, task.image_size, scale.device_type)
+        train = forward * (1 + _backward(task.trained) * scale.backward)
+        words = f"estimated from {self.models} measured model{'s' * (self.models != 1)}"
+        return Pace(forward, train, "estimated", words)
+
+    def _scale(self, task: Task) -> _Scale:
+        nearest = {
+            name: min(self._speeds[name], key=lambda one: _distance(one, task))
+            for name in self._facts
+        }
+        rates = [
+            one.forward_ms
+            / one.batch_size
+            / work(self._facts[name], one.image_size, one.device_type)
+            for name, one in nearest.items()
+        ]
+        found = list(nearest.values())
+        rate = statistics.geometric_mean(rates)
+        return _Scale(rate, _typical_backward(found), found[0].device_type)
 
 
-def architecture(name: str) -> str:
-    """A model's name without the tag of its weights."""
-    return name.partition(".")[0]
+@dataclass(frozen=True)
+class _Scale:
+    """Milliseconds for each unit of work, and a backward pass in forward passes."""
+
+    rate: float
+    backward: float
+    device_type: str
 
 
 def work(facts: ModelFacts, image_size: int, device_type: str) -> float:
@@ -173,7 +206,7 @@ def work(facts: ModelFacts, image_size: int, device_type: str) -> float:
     return (facts.macs + cost * facts.activations) * area
 
 
-def _from_own(task: Task, one: Speed) -> Pace:
+def _own(task: Task, one: Speed) -> Pace:
     area = (task.image_size / one.image_size) ** 2
     forward = area * one.forward_ms / one.batch_size
     if _backward(one.trained) == _backward(task.trained):
@@ -181,26 +214,9 @@ def _from_own(task: Task, one: Speed) -> Pace:
     else:
         train = forward * (1 + _backward(task.trained) * _typical_backward([one]))
     if _as(one) == task:
-        return Pace(forward, train, "measured", "measured here" + one.busy * ", beside other work")
+        return Pace(forward, train, "measured", "measured here" + ", beside other work" * one.busy)
     at = f"{one.image_size} pixels, {one.batch_size} images a batch"
     return Pace(forward, train, "estimated", f"estimated from its own speed at {at}")
-
-
-def _from_others(
-    facts: ModelFacts, task: Task, known: Sequence[Speed], catalogue: Mapping[str, ModelFacts]
-) -> Pace:
-    ordered = sorted(known, key=lambda one: _distance(one, task), reverse=True)
-    nearest = {one.architecture: one for one in ordered}
-    rates = [
-        one.forward_ms / one.batch_size / work(catalogue[name], one.image_size, one.device_type)
-        for name, one in nearest.items()
-    ]
-    device_type = ordered[0].device_type
-    forward = statistics.geometric_mean(rates) * work(facts, task.image_size, device_type)
-    train = forward * (1 + _backward(task.trained) * _typical_backward(nearest.values()))
-    count = len(nearest)
-    words = f"estimated from {count} measured model{'s' * (count != 1)}"
-    return Pace(forward, train, "estimated", words)
 
 
 def _as(one: Speed) -> Task:

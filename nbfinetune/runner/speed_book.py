@@ -15,11 +15,12 @@ from pathlib import Path
 
 import msgspec
 
-from nbfinetune.data.image_index import write_whole
 from nbfinetune.data.machine import cache_home
-from nbfinetune.models.speed import Speed
+from nbfinetune.models.catalogue import catalogue
+from nbfinetune.models.speed import Paces, Speed
+from nbfinetune.whole_files import write_whole
 
-__all__ = ["Place", "SpeedBook", "this_place"]
+__all__ = ["Place", "SpeedBook", "paces", "this_place"]
 
 FILE_NAME = "speeds.json"
 FORMAT = 1
@@ -134,6 +135,12 @@ def this_place(device: str = "auto", threads: int | None = None) -> Place:
         torch=_version("torch"),
         timm=_version("timm"),
     )
+
+
+def paces(device: str = "auto", threads: int | None = None, book: SpeedBook | None = None) -> Paces:
+    """Paces of models where a run on `device` would be, from all that was measured there."""
+    place = this_place(device, threads)
+    return Paces((book or SpeedBook()).speeds(place), catalogue())
 
 
 def _key(speed: Speed) -> Sequence[object]:
