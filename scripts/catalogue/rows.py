@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import timm
@@ -73,11 +74,11 @@ def _torchvision_row(name: str, costs: Footprints, published: Published) -> Row:
     architecture, _, entry = name.removeprefix("tv_").partition(".")
     weights = torchvision.models.get_model_weights(architecture)
     meta = weights[entry].meta
-    metrics = meta["_metrics"]["ImageNet-1K"]
+    top1, top5 = (_measured(meta["_metrics"]["ImageNet-1K"][key]) for key in ("acc@1", "acc@5"))
     license_name = SWAG_LICENSE if "SWAG" in meta.get("license", "") else UNKNOWN
     return (
         _row(name, CLASSES, costs)
-        | _results(Results(metrics["acc@1"], metrics["acc@5"], None, None))
+        | _results(Results(top1, top5, None, None))
         | _license(license_name)
         | {
             "default": int(weights[entry] is weights.DEFAULT),
@@ -108,6 +109,11 @@ def _row(name: str, num_classes: int, costs: Footprints) -> Row:
         "year": year(found),
         "paper": found.paper,
     }
+
+
+def _measured(accuracy: float) -> float | None:
+    # Weights without a classifier (VGG-16's features) are published with NaN.
+    return None if math.isnan(accuracy) else accuracy
 
 
 def _results(found: Results) -> Row:
