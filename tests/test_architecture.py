@@ -33,6 +33,7 @@ FLOOR = {
     "models": 2,
     "schedules": 2,
     "records": 1,
+    "whole_files": 0,
     "errors": 0,
 }
 NEVER = {
@@ -43,11 +44,22 @@ NEVER = {
     "store": {"nbfinetune.engine", "torch", "timm", "torchvision"},
     "schedules": {"torch", "timm", "torchvision"},
     "records": {"torch", "timm", "torchvision"},
+    "whole_files": {"torch", "timm", "torchvision"},
     "errors": {"torch", "timm", "torchvision"},
 }
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base", "core"}
 # What the kernel may import without paying for torch; the worker's own side is the rest.
-LIGHT = ("data", "schedules", "records", "store", "runner", "widgets", "server", "errors")
+LIGHT = (
+    "data",
+    "schedules",
+    "records",
+    "store",
+    "runner",
+    "widgets",
+    "server",
+    "whole_files",
+    "errors",
+)
 WORKER_SIDE = ("nbfinetune.runner.worker",)
 
 

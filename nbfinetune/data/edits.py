@@ -11,11 +11,12 @@ from typing import TypeAlias
 
 import msgspec
 
-from nbfinetune.data.image_index import ImageIndex, printable, write_whole
+from nbfinetune.data.image_index import ImageIndex, printable
 from nbfinetune.data.splits import LEFT_OUT, TRAIN, VAL
 from nbfinetune.errors import ConfigError, DataError
 from nbfinetune.records import DataEdit, Exclude, MoveTo, Relabel
 from nbfinetune.records.coding import decode
+from nbfinetune.whole_files import write_whole
 
 OnSkip: TypeAlias = Callable[[str, str], None]
 

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbfinetune.data.image_index import printable, write_whole
+from nbfinetune.data.image_index import printable
 from nbfinetune.data.listing import FileList, as_plain, is_missing, number_labels, row
 from nbfinetune.errors import DataError
+from nbfinetune.whole_files import write_whole
 
 FILE_NAME = "files.json"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from nbfinetune.data.randomness import Ids
 from nbfinetune.data.splits import TRAIN, VAL, Split
 from nbfinetune.errors import DataError
+from nbfinetune.whole_files import write_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +99,6 @@ def save_index(index: ImageIndex, path: Path) -> None:
     }
     # Not msgspec: it refuses the names of files that are not UTF-8, which disks do hold.
     write_whole(path, json.dumps(record).encode("ascii"))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: under another name first."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def printable(path: str) -> str:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbfinetune.data.duplicates import PRINT_BYTES
-from nbfinetune.data.image_index import write_whole
 from nbfinetune.data.randomness import Ids
 from nbfinetune.data.scan import DIGEST_BYTES, ImageFacts
+from nbfinetune.whole_files import write_whole
 
 FILE_NAME = "scan.npz"
 

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nbfinetune.errors import CheckpointMismatch, StoreError
+from nbfinetune.whole_files import whole_file
 
 KEY = "nbfinetune"
 FORMAT = 1
@@ -58,17 +59,13 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     StoreError
         If the disk is full or can't be written.
     """
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     header = {KEY: json.dumps({"format": FORMAT, **checkpoint.facts})}
     try:
         path.parent.mkdir(exist_ok=True)
-        save_file(dict(checkpoint.tensors), unfinished, metadata=header)
-        with unfinished.open("rb+") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            save_file(dict(checkpoint.tensors), unfinished, metadata=header)
         _sync_folder(path.parent)
     except (OSError, SafetensorError) as error:
-        unfinished.unlink(missing_ok=True)
         raise StoreError(
             f"the checkpoint {path} could not be written ({error}); the one before it is whole. "
             "Make room or mend the permissions, then resume the run"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from nbfinetune.errors import DataError, NonFiniteLoss, StoreError
+from nbfinetune.whole_files import whole_file
 
 TOP = 5
 
@@ -193,15 +193,10 @@ def save_predictions(
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise StoreError(f"{name} holds Python objects, which only a pickle could keep")
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with unfinished.open("wb") as file:
+        with whole_file(path) as unfinished, unfinished.open("wb") as file:
             np.savez(file, logits=arrays["logits"], labels=arrays["labels"], ids=arrays["ids"])
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise StoreError(
             f"the predictions {path} could not be written ({error}); "
             "make room or mend the permissions"

@@ -10,12 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from nbfinetune.data.findings import Finding, findings
-from nbfinetune.data.image_index import ImageIndex, write_whole
+from nbfinetune.data.image_index import ImageIndex
 from nbfinetune.data.scan import State
 from nbfinetune.data.scan_facts import FILE_NAME as FACTS_FILE
 from nbfinetune.data.scan_facts import ScanFacts, load_facts
 from nbfinetune.records import DataConfig
 from nbfinetune.runner.scanning import Scan
+from nbfinetune.whole_files import write_whole
 from nbfinetune.widgets.gallery import Album
 from nbfinetune.widgets.preview_requests import EditAsked
 
