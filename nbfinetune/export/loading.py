@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from nbfinetune.models.build import ORIGINS
+from nbfinetune.models.cutting import last_kept
+from nbfinetune.models.first_layer import first_convolution
 from nbfinetune.models.heads import Head, head_names
 from nbfinetune.models.names import ModelName
-from nbfinetune.models.shape import Shape
+from nbfinetune.models.pooling import Cut, GlobalPool, own_pooling
+from nbfinetune.models.shape import RGB, Shape
+from nbfinetune.records import ModelConfig, decode, encode
 
 __all__ = ["loading_code"]
 
@@ -27,22 +33,27 @@ def loading_code(
     filename : str
         The weights, as seen from the working directory.
     """
-    shape = Shape(facts["num_classes"], facts["image_size"], 0.0, facts["model"]["in_chans"])
+    config: ModelConfig = decode(encode(facts["model"]), ModelConfig)
+    shape = Shape(facts["num_classes"], facts["image_size"], in_chans=config.in_chans)
     given = ORIGINS[name.origin].arguments(name, shape)
-    layers = {head: module.get_submodule(head) for head in head_names(module)}
-    replaced = [
-        f"model.set_submodule({head!r}, {_code(layer)})"
-        for head, layer in layers.items()
-        if isinstance(layer, Head) or "num_classes" not in given
-    ]
+    asked = _asked_of_timm(module, name, config, shape) if name.origin == "timm" else []
+    layers = {path: _code(layer) for path, layer in _new_layers(module, config, given)}
     return [
         "from safetensors.torch import load_file",
-        *(["from torch import nn"] if replaced else []),
+        *_needed(layers),
         *_built(name, given),
-        *replaced,
+        *asked,
+        *(_put(path, code) for path, code in layers.items()),
         f"model.load_state_dict(load_file({filename!r}))",
         "_ = model.eval()",
     ]
+
+
+def _needed(layers: Mapping[str, str]) -> list[str]:
+    if any(code.startswith(GlobalPool.__name__) for code in layers.values()):
+        source = inspect.getsource(GlobalPool).splitlines()
+        return ["import torch", "from torch import Tensor, nn", *source]
+    return ["from torch import nn"] if layers else []
 
 
 def _built(name: ModelName, given: Mapping[str, Any]) -> tuple[str, str]:
@@ -55,13 +66,58 @@ def _built(name: ModelName, given: Mapping[str, Any]) -> tuple[str, str]:
     return "import torchvision", f"model = torchvision.models.{name.architecture}({keywords})"
 
 
+def _asked_of_timm(
+    module: nn.Module, name: ModelName, config: ModelConfig, shape: Shape
+) -> list[str]:
+    with torch.device("meta"):
+        plain = ORIGINS["timm"].create(name, shape)
+    count, pooling = config.drop_stages, own_pooling(plain)
+    cut = f"[{last_kept(plain, count)}], prune_norm=False, prune_head=False"
+    lines = [f"model.prune_intermediate_layers({cut})"] if count else []
+    if config.pooling != "own" and not any(isinstance(m, GlobalPool) for m in module.modules()):
+        pooling = config.pooling
+    if pooling != own_pooling(plain) or count:
+        lines.append(f"model.reset_classifier({shape.num_classes}, {pooling!r})")
+    return lines
+
+
+def _new_layers(
+    module: nn.Module, config: ModelConfig, given: Mapping[str, Any]
+) -> Iterator[tuple[str, nn.Module]]:
+    """What stands in the model and not in the architecture as it is built."""
+    edited = config.drop_stages or config.pooling != "own" or "num_classes" not in given
+    first = first_convolution(module)
+    if first is not None and config.in_chans != RGB and "in_chans" not in given:
+        yield first
+    for path, layer in module.named_modules():
+        if isinstance(layer, (Cut, GlobalPool)):
+            yield path, layer
+    for path in head_names(module):
+        layer = module.get_submodule(path)
+        if edited or isinstance(layer, Head):
+            yield path, layer
+
+
+def _put(path: str, code: str) -> str:
+    if path.isidentifier():
+        return f"model.{path} = {code}"
+    return f"model.set_submodule({path!r}, {code})"
+
+
 def _code(layer: nn.Module) -> str:
     if isinstance(layer, Head):
         return f"nn.Sequential({', '.join(_code(inner) for inner in layer)})"
     if isinstance(layer, nn.Linear):
-        return f"nn.Linear({layer.in_features}, {layer.out_features})"
+        return f"nn.Linear({layer.in_features}, {layer.out_features}{_bias(layer)})"
     if isinstance(layer, nn.Conv2d):
-        return f"nn.Conv2d({layer.in_channels}, {layer.out_channels}, 1)"
+        sides = f"{layer.kernel_size}, {layer.stride}, {layer.padding!r}, {layer.dilation}"
+        return f"nn.Conv2d({layer.in_channels}, {layer.out_channels}, {sides}{_bias(layer)})"
     if isinstance(layer, nn.Dropout):
         return f"nn.Dropout({layer.p})"
-    return "nn.GELU()"
+    if isinstance(layer, GlobalPool):
+        return f"GlobalPool({layer.kind!r}, {layer.dims}, flatten={layer.flatten})"
+    return "nn.Identity()" if isinstance(layer, Cut) else "nn.GELU()"
+
+
+def _bias(layer: nn.Linear | nn.Conv2d) -> str:
+    return "" if layer.bias is not None else ", bias=False"

@@ -16,6 +16,7 @@ from nbfinetune.errors import StoreError
 from nbfinetune.evaluation.trained import Which, checkpoint_path, load_model
 from nbfinetune.export.loading import loading_code
 from nbfinetune.models.names import ModelName, parse_name, timm_config
+from nbfinetune.models.shape import RGB
 from nbfinetune.models.weights import read_facts
 from nbfinetune.records import FineTuneConfig
 
@@ -82,7 +83,7 @@ def _description(module: nn.Module, facts: Mapping[str, Any], filename: str) -> 
             **_published(name, pretrained=_is_pretrained(facts["model"])),
             **seen,
             "num_classes": facts["num_classes"],
-            "input_size": [3, size, size],
+            "input_size": [facts["model"].get("in_chans", RGB), size, size],
         },
         "load": loading_code(module, name, facts, filename),
     }

@@ -11,6 +11,7 @@ from torch import nn
 from nbfinetune.errors import ModelError, ModelTooLarge, NbFinetuneError
 from nbfinetune.models import from_factory, from_timm, from_torchvision
 from nbfinetune.models.editing import edit, is_edited
+from nbfinetune.models.groups import frozen_at_start, layer_groups, set_trainable
 from nbfinetune.models.heads import head_names, is_under, quieten
 from nbfinetune.models.memory import available_bytes, check_fits, needed_bytes
 from nbfinetune.models.names import ModelName, parse_name, timm_config
@@ -137,10 +138,13 @@ def _rehearse(name: ModelName, config: ModelConfig, shape: Shape, device: torch.
 def _check_memory(
     name: ModelName, config: ModelConfig, module: nn.Module, device: torch.device
 ) -> None:
+    heads = head_names(module) if config.freeze != "none" or config.train_stages else ()
+    if heads and not config.freeze_epochs:
+        frozen = frozen_at_start(module, heads, config)
+        set_trainable(module, layer_groups(module, heads), frozen)
     parameters = sum(p.numel() for p in module.parameters())
-    head_only = config.freeze == "backbone" and not config.freeze_epochs
-    needed = needed_bytes(parameters, 0 if head_only else parameters)
-    check_fits(name.full, needed, available_bytes(device))
+    trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    check_fits(name.full, needed_bytes(parameters, trained), available_bytes(device))
 
 
 def _try_forward(name: ModelName, module: nn.Module, shape: Shape) -> None:

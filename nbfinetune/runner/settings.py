@@ -242,7 +242,12 @@ def _plain_numbers(config: FineTuneConfig) -> FineTuneConfig:
 
 
 def _refuse_contradictions(config: FineTuneConfig) -> None:
-    data, training = config.data, config.training
+    data, model, training = config.data, config.model, config.training
+    if model.train_stages is not None and model.freeze != "none":
+        raise ConfigError(
+            f"model.train_stages is {model.train_stages} and model.freeze is {model.freeze!r}: "
+            "both say what is trained; give one of them"
+        )
     if data.folds is not None and data.fold >= data.folds:
         raise ConfigError(
             f"data.fold is {data.fold}; with folds={data.folds} it is 0 to {data.folds - 1}"

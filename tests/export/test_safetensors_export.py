@@ -59,7 +59,7 @@ def make_run(folder: Path, model: ModelConfig, size: int):
         "classes": CLASSES,
         "num_classes": 3,
         "image_size": size,
-        "mean": (0.4, 0.5, 0.6),
+        "mean": (0.4, 0.5, 0.6)[: model.in_chans],
         "std": facts.std,
         "interpolation": facts.interpolation,
         "crop_pct": 0.9,
@@ -83,6 +83,14 @@ MODELS = {
     "torchvision": ("tv_squeezenet1_1", 64, {"head": "mlp"}),
     "auxiliary": ("tv_googlenet", 32, {}),
     "own": ("factories:small_cnn", 16, {}),
+    "grey": ("test_resnet", 64, {"in_chans": 1}),
+    "cut": ("test_resnet", 64, {"drop_stages": 1, "in_chans": 4}),
+    "norm_cut": ("test_convnext", 64, {"drop_stages": 1, "head": "mlp", "dropout": 0.1}),
+    "shorter": ("test_vit", 96, {"drop_stages": 2, "pooling": "gem"}),
+    "tokens": ("xcit_nano_12_p16_224", 64, {"pooling": "avg"}),
+    "wider": ("test_efficientnet", 64, {"pooling": "catavgmax"}),
+    "torchvision_cut": ("tv_alexnet", 63, {"drop_stages": 1, "dropout": 0.3, "in_chans": 1}),
+    "own_cut": ("factories:small_cnn", 16, {"drop_stages": 1, "pooling": "max", "in_chans": 6}),
 }
 
 
@@ -92,9 +100,9 @@ def test_every_kind_of_model_loads_in_a_process_without_nbfinetune(tmp_path):
         model = ModelConfig(name=name, pretrained=False, **rest)
         trained = make_run(tmp_path / stem, model, size)
         path = export(tmp_path / stem, config_of(model), out / f"{stem}.safetensors")
-        batch = torch.randn(2, 3, size, size)
+        batch = torch.randn(2, model.in_chans, size, size)
         torch.save((batch, trained(batch).detach()), out / f"{stem}.pt")
-        if stem in ("plain", "resized"):
+        if stem in ("plain", "resized", "grey"):
             (out / stem).mkdir()
             shutil.copy(path, out / stem / "model.safetensors")
             shutil.copy(path.with_suffix(".json"), out / stem / "config.json")
@@ -109,7 +117,7 @@ def test_every_kind_of_model_loads_in_a_process_without_nbfinetune(tmp_path):
     assert ran.returncode == 0, ran.stderr
     differences = json.loads(ran.stdout.splitlines()[-1])
     assert differences.keys() == MODELS.keys()
-    assert [len(differences[stem]) for stem in ("plain", "resized", "hidden")] == [2, 2, 1]
+    assert [len(differences[stem]) for stem in ("plain", "resized", "grey", "cut")] == [2, 2, 2, 1]
     assert max(max(one) for one in differences.values()) < 1e-5
 
 
