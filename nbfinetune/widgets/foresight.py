@@ -14,6 +14,8 @@ from nbfinetune.widgets.looker import Looker, Outlook
 ON_THE_CPU = "the CPU"
 """How `nbfinetune.runner.standing_by.describe` calls it."""
 
+_OF_THE_DATA = ("images", "classes", "image_size", "device")
+
 
 class Foresight:
     """Looks ahead, and says of the draft what stands against it.
@@ -40,6 +42,13 @@ class Foresight:
         """The newest, if it is of the draft as it stands."""
         outlook = self.outlook
         return outlook if outlook is not None and outlook.config == self._draft.config else None
+
+    def of_the_data(self) -> Mapping[str, Any]:
+        """What outlives a change of the model: images, classes, their size, the device."""
+        outlook = self.outlook
+        same = outlook is not None and outlook.config.data == self._draft.config.data
+        facts = outlook.facts if outlook is not None and same else {}
+        return {name: facts[name] for name in _OF_THE_DATA if name in facts}
 
     def look(self, folder: Path | None = None, *, without_data: bool = False) -> None:
         """Find out about the draft as it stands; returns at once.

@@ -46,7 +46,7 @@ class Subject:
         The weights lie on this machine.
     network : {"online", "offline", ""}
         Empty while nobody has looked.
-    epoch_s, epoch_by : float, str
+    epoch : (float, str), optional
         Seconds of an epoch, and how that is known.
     """
 
@@ -55,8 +55,7 @@ class Subject:
     told: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False
     network: str = ""
-    epoch_s: float | None = None
-    epoch_by: str = ""
+    epoch: tuple[float, str] | None = None
 
     @property
     def image_size(self) -> int | None:
@@ -124,11 +123,11 @@ def _needs(subject: Subject) -> list[Row]:
     rows = [_weights(subject)]
     if memory := _memory(subject):
         rows.append(memory)
-    if subject.epoch_s is not None:
+    if subject.epoch is not None:
+        seconds, source = subject.epoch
         device = subject.told.get("device", "")
         on = f" on {device}" if device else ""
-        known = f" ({subject.epoch_by})" if subject.epoch_by else ""
-        rows.append(("An epoch", f"about {seconds_in_words(subject.epoch_s)}{on}{known}", ""))
+        rows.append(("An epoch", f"about {seconds_in_words(seconds)}{on} ({source})", ""))
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nbfinetune.errors import ConfigError
 from nbfinetune.records import ModelConfig
 from nbfinetune.widgets.quantities import bytes_in_words, millions
 
@@ -27,7 +28,10 @@ def choice_settings(name: str) -> dict[str, Any]:
         return {**base, "layer_decay": 0.75}
     if name == "head":
         return {**base, "freeze": "backbone"}
-    return {**base, "train_stages": int(name.split(":")[1])}
+    kind, _, count = name.partition(":")
+    if kind != "stages" or not count.isdecimal():
+        raise ConfigError(f"{name!r} is no choice of what to train; nothing was changed")
+    return {**base, "train_stages": int(count)}
 
 
 def choice_of(model: ModelConfig) -> str | None:

@@ -11,9 +11,11 @@ import msgspec
 import traitlets
 
 from nbfinetune.errors import ConfigError
+from nbfinetune.models.model_facts import ModelFacts
 from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.fields import MODEL
 from nbfinetune.widgets.foresight import Foresight
+from nbfinetune.widgets.looker import Outlook
 from nbfinetune.widgets.panel import Act, PagePanel, bundle
 from nbfinetune.widgets.picker_advice import Advice
 from nbfinetune.widgets.picker_card import Subject, card
@@ -86,8 +88,8 @@ class PickerPage(PagePanel):
 
     def __init__(self, around: PickerSurroundings, *, compact: bool) -> None:
         self._around, self._draft = around, around.draft
-        self._stock = Stock(self.redraw)
-        self._advice = Advice(around.draft, self.redraw)
+        self._stock = Stock()
+        self._advice = Advice(around.draft, around.foresight.of_the_data, self.redraw)
         advice = self._advice
         self._acts: dict[str, Callable[[Any], object]] = {
             "catalogue": lambda _: self._send_catalogue(),
@@ -111,12 +113,15 @@ class PickerPage(PagePanel):
                 setattr(self, name, value)
 
     def look(self) -> None:
-        """Read the catalogue for the card, if nobody has; never before the first paint."""
+        """Read the catalogue and the speeds that are known; never before the first paint."""
         self._stock.look()
+        self._advice.look()
 
     def close(self) -> None:
         """Let go of the page, and stop what is measured for it."""
-        self._advice.cancel()
+        # One whose constructor raised is closed too, when it is collected.
+        if (advice := vars(self).get("_advice")) is not None:
+            advice.cancel()
         super().close()
 
     # What the page asks.
@@ -131,7 +136,12 @@ class PickerPage(PagePanel):
 
     def _send_catalogue(self) -> None:
         self.send({"catalogue": {"columns": self._stock.columns()}})
+        self.redraw()
+        threading.Thread(target=self._survey, name="look for the hub", daemon=True).start()
+
+    def _survey(self) -> None:
         self._stock.ask_network()
+        self._advice.look()
         self.redraw()
 
     def _send_plotly(self) -> None:
@@ -164,20 +174,30 @@ class PickerPage(PagePanel):
             "outlook": {
                 "network": self._stock.network,
                 "device": subject.told.get("device", ""),
-                **self._advice.told(),
+                **self._advice.drawn(),
             },
             "model_json": msgspec.json.encode(model).decode(),
         }
 
     def _subject(self) -> Subject:
-        config = self._draft.config
-        facts, known = self._stock.find(config.model.name), self._around.foresight.current
+        config, foresight = self._draft.config, self._around.foresight
+        facts, known = self._stock.find(config.model.name), foresight.current
         return Subject(
             config,
             facts,
-            known.facts if known else {},
+            {**foresight.of_the_data(), **(known.facts if known else {})},
             cached=facts is not None and facts.name in self._stock.cached,
             network=self._stock.network,
-            epoch_s=known.epoch_s if known else None,
-            epoch_by="as in an earlier run" if known else "",
+            epoch=self._epoch(facts, known),
         )
+
+    def _epoch(self, facts: ModelFacts | None, known: Outlook | None) -> tuple[float, str] | None:
+        """Seconds of an epoch, and how that is known."""
+        if known is not None and known.epoch_s is not None:
+            return (known.epoch_s, "as in an earlier run")
+        images: int = self._around.foresight.of_the_data().get("images", 0)
+        pace = self._advice.pace(facts) if facts is not None and images else None
+        if pace is None:
+            return None
+        validated = round(images * self._draft.config.data.val_split)
+        return (pace.epoch_seconds(images - validated, validated), pace.words)

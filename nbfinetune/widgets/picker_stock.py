@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from typing import Any
 
 from nbfinetune.models.catalogue import catalogue, known
@@ -15,11 +13,6 @@ from nbfinetune.widgets.picker_rows import columns
 class Stock:
     """The catalogue and this machine's share of it; nothing is read before somebody looks.
 
-    Parameters
-    ----------
-    tell : callable ()
-        Called from another thread once it is known whether the hub answers.
-
     Attributes
     ----------
     cached : frozenset of str
@@ -28,10 +21,8 @@ class Stock:
         Empty while nobody has looked.
     """
 
-    def __init__(self, tell: Callable[[], None]) -> None:
-        self._tell = tell
+    def __init__(self) -> None:
         self._open = False
-        self._asking = False
         self.cached: frozenset[str] = frozenset()
         self.network = ""
 
@@ -50,14 +41,5 @@ class Stock:
         return columns(catalogue(), self.cached)
 
     def ask_network(self) -> None:
-        """Find out whether the hub answers; returns at once."""
-        if not self._asking:
-            self._asking = True
-            threading.Thread(target=self._ask, name="look for the hub", daemon=True).start()
-
-    def _ask(self) -> None:
-        try:
-            self.network = network()
-        finally:
-            self._asking = False
-        self._tell()
+        """Find out whether the hub answers; takes two seconds at most."""
+        self.network = network()
