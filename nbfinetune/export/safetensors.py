@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from nbfinetune.models.names import ModelName, parse_name, timm_config
 from nbfinetune.models.shape import RGB
 from nbfinetune.models.weights import read_facts
 from nbfinetune.records import FineTuneConfig
+from nbfinetune.whole_files import whole_file
 
 __all__ = ["export"]
 
@@ -62,8 +62,10 @@ def export(run_folder: Path, config: FineTuneConfig, path: Path, which: Which = 
     description = json.dumps(_description(module, facts, path.name), indent=2)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _whole(path, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
-        _whole(path.with_suffix(".json"), lambda file: _write_text(file, description))
+        with whole_file(path, durable=False) as unfinished:
+            save_file(tensors, unfinished, metadata={"format": "pt"})
+        with whole_file(path.with_suffix(".json"), durable=False) as unfinished:
+            unfinished.write_text(description + "\n", encoding="utf-8")
     except (OSError, SafetensorError) as error:
         raise StoreError(
             f"{path} could not be written ({error}); make room, or choose another folder"
@@ -101,16 +103,3 @@ def _published(name: ModelName, *, pretrained: bool) -> dict[str, Any]:
         return {}
     outdated = _OUTDATED if pretrained else _OUTDATED + _OF_THE_WEIGHTS
     return {k: v for k, v in timm_config(name.full).items() if k not in outdated}
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        write(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text + "\n", encoding="utf-8")

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nbfinetune.data import accept
 from nbfinetune.data.augment import Plan, apply, draw, see
 from nbfinetune.data.bands import channels_of, pixels_of, raster_of, raster_of_bytes
 from nbfinetune.data.decode import UnreadableImage, decode, decode_as
-from nbfinetune.data.images import ImageSet, with_cache, with_channels
-from nbfinetune.data.index import ImageIndex, build_index
+from nbfinetune.data.images import ImageSet, open_images, with_cache, with_channels
+from nbfinetune.data.index import ImageIndex, build_index, preview_index
 from nbfinetune.data.loader import Loader
 from nbfinetune.data.pixels import OPERATIONS
 from nbfinetune.data.randomness import rng_for
@@ -221,3 +222,28 @@ def test_people_are_shown_the_first_bands():
     assert (np.asarray(decode(six)) == six[..., :3]).all()
     assert (np.asarray(decode(two)) == two[..., :1]).all()
     assert arrays(six[None]).image(0).mode == "RGB"
+
+
+def test_items_of_a_data_set_keep_their_alpha_and_six_bands_are_asked_for_as_an_array(tmp_path):
+    clear = [(Image.fromarray(noise(4, seed=number)), number % 2) for number in range(4)]
+    accepted = accept(Items(clear))
+    accepted.place(tmp_path)
+    index = preview_index(DataConfig(source=accepted.source), 0, tmp_path)
+    images = open_images(accepted.source, index, tmp_path)
+    stored = with_channels(images, 4).stored(2, 60)
+    assert (pixels_of(stored) == np.asarray(clear[2][0])).all()
+    with pytest.raises(DataError, match=r"item 0: .* 6 channels.*as one array \(N, height, width"):
+        accept(Items([(noise(6), 0), (noise(6), 1)]))
+
+
+class Items:
+    """A data set with items by number."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, number):
+        return self.items[number]
