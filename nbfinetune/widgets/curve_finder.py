@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbfinetune.errors import NbFinetuneError
+from nbfinetune.errors import ConfigError, NbFinetuneError
 from nbfinetune.runner import standby
+from nbfinetune.widgets.draft import Draft
 
 if TYPE_CHECKING:
     from nbfinetune.runner.lr_finding import LRFinder, LRFinding
@@ -95,6 +96,21 @@ class CurveFinder:
         if not running:
             # The search may have taken the worker that stood by for the next run.
             standby.prepare()
+
+
+def finder_for(draft: Draft) -> LRFinder:
+    """A range test of the run that a draft would be.
+
+    Raises
+    ------
+    ConfigError
+        If the draft does not suffice for one.
+    """
+    from nbfinetune.runner.lr_finding import LRFinder
+
+    if draft.accepted is None or draft.errors:
+        raise ConfigError(draft.missing())
+    return LRFinder(draft.accepted, draft.config)
 
 
 def _thinned(table: Any) -> list[list[float]]:

@@ -18,6 +18,7 @@ from nbfinetune.runner.fine_tune import begin
 from nbfinetune.runner.run import Run
 from nbfinetune.widgets.bearings import Bearings
 from nbfinetune.widgets.control_bar import ControlBar
+from nbfinetune.widgets.curve_finder import finder_for
 from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.fields import (
     OPTIMIZER_LIVE,
@@ -40,12 +41,10 @@ from nbfinetune.widgets.scene import Scene
 from nbfinetune.widgets.settings_form import SettingsForm
 from nbfinetune.widgets.steering import Steering
 from nbfinetune.widgets.surface import Surface
-from nbfinetune.widgets.typed import read
 from nbfinetune.widgets.watch import Watch
 
 if TYPE_CHECKING:
     from nbfinetune.data.labelling import Rule
-    from nbfinetune.runner.lr_finding import LRFinder
     from nbfinetune.widgets.dataset_preview import DatasetPreview
 
 
@@ -88,7 +87,6 @@ class FineTuneWidget(Surface):
             self._draft = Draft(data, settings, root, labels=labels, groups=groups)
         self._guard = threading.RLock()
         self._foresight = Foresight(self._draft, self._foresee)
-        self._amount = 0.5
         self._changes = LiveChanges(self._watch.present, self._redraw)
         self._steering = Steering(self._redraw)
         saved_id = f"nbft-saved-{uuid4().hex[:12]}"
@@ -100,7 +98,7 @@ class FineTuneWidget(Surface):
         self._picker = ModelPicker(
             surface=PickerSurroundings(draft, guard, self._foresight, self._turn, self._changed)
         )
-        around = Surroundings(draft, guard, self._changed, self._new_finder)
+        around = Surroundings(draft, guard, self._changed, partial(finder_for, draft))
         self._editor = LRScheduleEditor(surface=around)
         own = {"bar": self._bar, "model": self._picker, "schedule": self._editor}
         slots = {**own, **self._forms}
@@ -205,7 +203,7 @@ class FineTuneWidget(Surface):
         if name in ("apply_schedule", "unfreeze", "prune"):
             return self._change_run(name)
         if name == "pruning_amount":
-            return self._take_amount(value)
+            return self._changes.take_amount(value)
         error = self._draft.set(name, value)
         self._changes.notes.pop(name, None)
         self._changed()
@@ -217,7 +215,7 @@ class FineTuneWidget(Surface):
         if name == "apply_schedule":
             self._editor.apply()
         elif name == "prune":
-            self._changes.prune(self._amount)
+            self._changes.prune()
         else:
             self._changes.unfreeze()
         return ""
@@ -226,22 +224,6 @@ class FineTuneWidget(Surface):
         self._redraw()
         if not self._watch.live:
             self._look_ahead()
-
-    def _new_finder(self) -> LRFinder:
-        from nbfinetune.runner.lr_finding import LRFinder
-
-        accepted = self._draft.accepted
-        if accepted is None or self._draft.errors:
-            raise ConfigError(self._draft.missing())
-        return LRFinder(accepted, self._draft.config)
-
-    def _take_amount(self, value: Any) -> str:
-        try:
-            self._amount = read(PRUNING.fields[0], value)
-        except ConfigError as error:
-            return str(error)
-        self._redraw()
-        return ""
 
     def _start(self) -> str:
         self.start()
@@ -304,7 +286,7 @@ class FineTuneWidget(Surface):
                 self._draft, self._steering.word, self.run, self._watch.status,
                 *self._watch.trouble,
                 self._foresight.outlook, {**self._changes.notes, **self._previewing.notes()},
-                self._changes.thawed, self._amount,
+                self._changes.thawed, self._changes.amount,
             )  # fmt: skip
             self._bar.state = scene.bar()
             for form in (*self._forms.values(), self._picker):
