@@ -55,13 +55,13 @@ export class Catalogue {
     return come;
   }
 
-  private hear({ catalogue, folder, kind }: Message, buffers: DataView[]): void {
+  private hear({ catalogue, folder, plotly }: Message, buffers: DataView[]): void {
     if (catalogue) this.take(rowsOf(catalogue.columns));
     if (folder) {
       this.folder = folder;
       this.tell("folder");
     }
-    if (kind === "plotly" && buffers[0]) {
+    if (plotly && buffers[0]) {
       const { buffer, byteOffset, byteLength } = buffers[0];
       const script = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
       for (const resolve of this.plotly.splice(0)) resolve(script);

@@ -1,6 +1,6 @@
 // What answers to a search, over the rest of the page and never in its way.
 
-import { el, setAttribute, setText, show } from "../lib/dom";
+import { el, setAttribute, show } from "../lib/dom";
 import { count } from "../lib/wording";
 import type { Row } from "./protocol";
 import type { Found } from "./search";
@@ -16,7 +16,7 @@ export class MatchList {
   readonly element: HTMLElement;
   readonly listbox: HTMLElement;
   private readonly words = el("p", { class: "nbft-match-words" });
-  private readonly rest = el("button", { class: "nbft-link-button nbft-match-rest", type: "button", tabindex: "-1" });
+  private readonly rest = el("button", { class: "nbft-picker-link nbft-match-rest", type: "button", tabindex: "-1" });
   private options: HTMLElement[] = [];
 
   constructor(id: string, choose: (row: Row) => void, compare: () => void) {
@@ -96,14 +96,13 @@ function option(row: Row, id: string, offline: boolean): HTMLElement {
   const name = el("span", { class: "nbft-match-name" }, row.architecture);
   if (row.tag) name.append(el("span", { class: "nbft-match-tag" }, `.${row.tag}`));
   const flag = licenseFlag(row);
-  const where = row.pretrained ? weights(row) : "no weights";
-  const place = el("span", { class: row.cached ? "nbft-here" : offline && row.pretrained ? "nbft-away" : "" }, where);
+  const size = row.pretrained ? weights(row) : "no weights";
+  const where = row.cached ? "✓ here" : offline && row.pretrained ? `${size}, not here` : size;
+  const place = el("span", { class: row.cached ? "nbft-here" : undefined }, where);
   const facts = el("span", { class: "nbft-match-facts" }, `${inShort(row)} · `, place);
   if (flag) facts.append(" · ", el("span", { class: "nbft-flagged" }, flag));
   const top1 = el("span", { class: "nbft-match-top1", title: "ImageNet top-1" }, percent(row.top1));
-  const element = el("div", { id, class: "nbft-match", role: "option", "aria-selected": "false" }, name, top1, facts);
-  setText(place, row.cached ? "✓ here" : where);
-  return element;
+  return el("div", { id, class: "nbft-match", role: "option", "aria-selected": "false" }, name, top1, facts);
 }
 
 /** Scroll within the list only: the page stays where it is. */

@@ -42,7 +42,7 @@ export interface FolderListing {
 export interface Message {
   catalogue?: { columns: Record<string, Column> };
   folder?: FolderListing;
-  kind?: "plotly";
+  plotly?: boolean;
 }
 
 export interface State {

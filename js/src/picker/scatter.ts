@@ -23,7 +23,7 @@ export class Scatter {
   readonly element: HTMLElement;
   private readonly plot = el("div", { class: "nbft-scatter-plot", role: "img" }) as PlotlyElement;
   private readonly empty = el("p", { class: "nbft-scatter-empty" });
-  private readonly reset = el("button", { class: "nbft-link-button", type: "button", title: "The picture leaves out the least accurate few" });
+  private readonly reset = el("button", { class: "nbft-picker-link", type: "button", title: "The picture leaves out the least accurate few" });
   private readonly axes: Record<AxisName, HTMLButtonElement>;
   private axis: AxisName = "macs";
   private plotly: Plotly | undefined;

@@ -63,7 +63,7 @@ export class PickerView {
     const parts = el("div", { class: "nbft-picker-parts" }, main);
     this.panel.append(title, parts);
     if (compact) {
-      const button = el("button", { class: "nbft-link-button", type: "button", "aria-haspopup": "dialog" }, "Compare models");
+      const button = el("button", { class: "nbft-picker-link", type: "button", "aria-haspopup": "dialog" }, "Compare models");
       button.addEventListener("click", () => this.openCompare(""));
       this.search.element.querySelector(".nbft-label")?.append(button);
     } else {
@@ -85,7 +85,8 @@ export class PickerView {
       if (rare && errors[name]) setAttribute(this.more, "open", true);
     }
     show(this.mark, state.live ?? false);
-    show(this.network, offline);
+    // Beside the comparison, which says it too, once is enough.
+    show(this.network, offline && (!this.compare || Boolean(this.dialog)));
   }
 
   private openCompare(words: string): void {
