@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nbfinetune import errors, models, records, schedules
+    from nbfinetune import errors, records, schedules
     from nbfinetune.errors import NbFinetuneError
+    from nbfinetune.models.catalogue_frame import models
     from nbfinetune.records import FineTuneConfig
     from nbfinetune.runner.cross_validation import cross_validate
     from nbfinetune.runner.fine_tune import fine_tune
