@@ -30,12 +30,15 @@ class Foresight:
     ----------
     outlook : Outlook or None
         The newest.
+    folder : Path or None
+        Where arrays and lists of files of the data lie, as `look` was told last.
     """
 
     def __init__(self, draft: Draft, told: Callable[[Outlook], None]) -> None:
         self._draft, self._told = draft, told
         self._looker = Looker(self._hear)
         self.outlook: Outlook | None = None
+        self.folder: Path | None = None
 
     @property
     def current(self) -> Outlook | None:
@@ -60,7 +63,7 @@ class Foresight:
         without_data : bool
             Look even where no data are named: the model alone can be told of, too.
         """
-        draft = self._draft
+        draft, self.folder = self._draft, folder
         if not draft.wrong and (without_data or draft.accepted is not None):
             self._looker.look(draft.config, folder)
         else:

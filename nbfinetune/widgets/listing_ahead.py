@@ -94,7 +94,7 @@ class Lister:
         folder = self._folder
         try:
             _require_torch_free(config.source)
-            self._place(config.source)
+            place_once(self._accepted, folder)
             if peek and isinstance(config.source, Folder):
                 self._report(number, Listed(ImageSet(first_images(config.source)), complete=False))
                 # Two at once would share one interpreter: the first pictures go first.
@@ -120,13 +120,6 @@ class Lister:
         with self._lock:
             return number == self._round
 
-    def _place(self, source: Source) -> None:
-        marker = self._folder / PLACED
-        if isinstance(source, (Arrays, Files)) and not marker.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._accepted.place(self._folder)
-            marker.touch()
-
     def _report(self, number: int, news: Listed | str) -> bool:
         """Tell, unless something else has been asked for meanwhile; gives whether it was told."""
         if not self._is_newest(number):
@@ -135,6 +128,15 @@ class Lister:
         if isinstance(news, str) or news.complete:
             self.done.set()
         return True
+
+
+def place_once(accepted: Accepted, folder: Path) -> None:
+    """Write what of the data lies in the notebook into a folder, unless it is there already."""
+    marker = folder / PLACED
+    if isinstance(accepted.source, (Arrays, Files)) and not marker.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        accepted.place(folder)
+        marker.touch()
 
 
 def _require_torch_free(source: Source) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
+from nbfinetune.data.identity import data_key
+from nbfinetune.data.sources import Accepted
 from nbfinetune.records import ModelConfig
 from nbfinetune.runner.settings import configure
+from nbfinetune.store.layout import data_folder, home
 from nbfinetune.widgets.draft import Draft, flat
 from nbfinetune.widgets.fields import MODEL
 from nbfinetune.widgets.foresight import Foresight
+from nbfinetune.widgets.listing_ahead import place_once
 from nbfinetune.widgets.looker import Outlook
 from nbfinetune.widgets.model_checks import check_name
 from nbfinetune.widgets.picker_page import PickerPage, PickerSurroundings
@@ -51,6 +56,8 @@ class ModelPicker(PickerPage):
     >>> picker = ModelPicker("photos/", batch_size=64)  # doctest: +SKIP
     >>> run = nbfinetune.fine_tune("photos/", **picker.settings)  # doctest: +SKIP
     """
+
+    _folder: Path | None = None
 
     def __init__(
         self,
@@ -115,6 +122,8 @@ class ModelPicker(PickerPage):
     ) -> PickerSurroundings:
         check_name(settings["model"])
         draft = Draft(data, settings, **rules)
+        if draft.accepted is not None:
+            self._folder = _placed(draft.accepted)
         foresight = Foresight(draft, self._foresee)
         return PickerSurroundings(draft, threading.RLock(), foresight, self._turn, self._changed)
 
@@ -125,7 +134,7 @@ class ModelPicker(PickerPage):
 
     def _changed(self) -> None:
         self.redraw()
-        self._around.foresight.look(without_data=True)
+        self._around.foresight.look(self._folder, without_data=True)
 
     def _foresee(self, _: Outlook) -> None:
         self.look()
@@ -146,3 +155,10 @@ class ModelPicker(PickerPage):
             "live": False,
             "buttons": [],
         }
+
+
+def _placed(accepted: Accepted) -> Path:
+    """Folder in which the worker's side finds what of the data lies in the notebook."""
+    folder = data_folder(home(), accepted.hint, data_key(accepted))
+    place_once(accepted, folder)
+    return folder

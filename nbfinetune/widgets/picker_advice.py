@@ -1,148 +1,129 @@
-"""What the picker finds out on demand: speeds of models on this machine, and recommendations."""
+"""Three models to try, as the picker asks for them: what is looked for, found and taken."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbfinetune.errors import ConfigError
-from nbfinetune.models.catalogue import catalogue
-from nbfinetune.models.speed import Pace, Paces, Task
+from nbfinetune.errors import ConfigError, NbFinetuneError
+from nbfinetune.records import FineTuneConfig
 from nbfinetune.widgets.draft import Draft
-from nbfinetune.widgets.picker_choices import choice_of
 
 if TYPE_CHECKING:
-    from nbfinetune.models.model_facts import ModelFacts
+    from nbfinetune.runner.recommendations import Recommendation
     from nbfinetune.runner.speed_measure import SpeedMeasure
-
-MOST = 20
-"""Models that are measured at a time; each takes some seconds."""
-
-USUAL_CLASSES = 10
-"""Of a head whose data are not known yet."""
 
 
 class Advice:
-    """Measures and recommends for the run that a draft would be.
+    """Looks for models that suit the data of a draft, one search at a time.
 
     Parameters
     ----------
     draft : Draft
-    told : callable () -> mapping
-        What is known of its data, as `nbfinetune.runner.standing_by.describe` says it.
+    folder : callable () -> Path or None
+        Where arrays and lists of files of the data lie.
     tell : callable ()
         Called, from whatever thread, when `drawn` has changed.
     """
 
     def __init__(
-        self, draft: Draft, told: Callable[[], Mapping[str, Any]], tell: Callable[[], None]
+        self, draft: Draft, folder: Callable[[], Path | None], tell: Callable[[], None]
     ) -> None:
-        self._draft, self._told, self._tell = draft, told, tell
-        self._paces: Paces | None = None
-        self._known: frozenset[str] = frozenset()
+        self._draft, self._folder, self._tell = draft, folder, tell
+        self._found: dict[str, Recommendation] = {}
         self._measure: SpeedMeasure | None = None
+        self._busy, self._closed = False, False
+        self._said = ""
 
-    def look(self) -> None:
-        """Read what was measured on the draft's device before."""
-        from nbfinetune.runner.speed_book import SpeedBook, this_place
+    def recommend(self, budget: Any) -> None:
+        """Look for three models within so many seconds of training; returns at once.
 
-        runner = self._draft.config.runner
-        speeds = SpeedBook().speeds(this_place(runner.device, runner.threads))
-        self._paces = Paces(speeds, catalogue())
-        self._known = frozenset(one.architecture for one in speeds)
-
-    def measure(self, names: Any) -> None:
-        """Time models on the draft's device, at its batch and image size; returns at once.
+        Parameters
+        ----------
+        budget : float, optional
+            None for no limit.
 
         Raises
         ------
         ConfigError
-            If there are no names or too many, or models are being measured.
+            If that is no time, there are no data yet, or a search goes on.
         """
-        from nbfinetune.runner.speed_measure import Measuring, SpeedMeasure
-
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise ConfigError(f"the page sent {names!r} to be measured; a list of names is needed")
-        if not 1 <= len(names) <= MOST:
-            raise ConfigError(f"{len(names)} models are chosen; 1 to {MOST} are measured at a time")
-        if self._measure is not None and self._measure.status == "running":
-            raise ConfigError("models are being measured; cancel that first")
-        config = self._draft.config
-        how = Measuring(
-            batch_size=config.training.batch_size,
-            image_size=self._image_size(),
-            classes=self._told().get("classes") or USUAL_CLASSES,
-            device=config.runner.device,
-            threads=config.runner.threads,
-            trained=self._task(0).trained,
-        )
-        self._measure = SpeedMeasure(names, how)
-        self._measure.on_change(self._hear)
-        self._measure.start()
-
-    def cancel(self) -> None:
-        """Measure no more; what was measured is kept."""
-        measure, self._measure = self._measure, None
-        if measure is not None:
-            measure.cancel()
-
-    def recommend(self, budget: Any) -> None:
-        """Look for three models within so many seconds; returns at once."""
-        raise ConfigError(f"{budget!r}: nothing can be recommended here yet")
+        if budget is not None and not _is_time(budget):
+            raise ConfigError(f"{budget!r} is no time for training; seconds are meant")
+        if self._draft.accepted is None:
+            raise ConfigError("models are recommended for data: name a folder or a data set first")
+        if self._busy:
+            raise ConfigError("models are being looked for already")
+        self._busy, self._said, self._found = True, "", {}
+        work = (self._draft.config, self._folder(), budget)
+        threading.Thread(target=self._look, args=work, name="recommend", daemon=True).start()
+        self._tell()
 
     def settings_of(self, role: Any) -> dict[str, Any]:
-        """Settings of a recommendation."""
-        raise ConfigError(f"{role!r} was not recommended")
+        """Keywords of `fine_tune` that a recommendation stands for.
 
-    def pace(self, facts: ModelFacts) -> Pace | None:
-        """How long a model takes for an image; None where nothing was measured on the device."""
-        paces = self._paces
-        return None if paces is None else paces.of(facts, self._task(facts.image_size))
+        Raises
+        ------
+        ConfigError
+            If there is none of that role.
+        """
+        found = self._found.get(role) if isinstance(role, str) else None
+        if found is None:
+            raise ConfigError(f"no model was recommended as {role!r}")
+        return found.settings
+
+    def close(self) -> None:
+        """Look no further."""
+        self._closed = True
+        if (measure := self._measure) is not None:
+            measure.cancel()
 
     def drawn(self) -> dict[str, Any]:
         """What the page is told."""
-        return {
-            "speeds": self._measured(),
-            "measuring": self._measuring(),
-            "recommended": [],
-            "recommending": False,
-            "said": "",
-        }
+        found = [
+            {"role": one.role, "name": one.name, "why": one.why} for one in self._found.values()
+        ]
+        return {"recommended": found, "recommending": self._busy, "said": self._said}
 
-    def _measured(self) -> dict[str, float]:
-        """Images a second of every row whose architecture was measured at just this task."""
-        rows = catalogue() if self._known else ()
-        paces = {row.name: self.pace(row) for row in rows if row.architecture in self._known}
-        return {
-            name: round(found.images_per_s, 1)
-            for name, found in paces.items()
-            if found is not None and found.source == "measured"
-        }
+    def _look(self, config: FineTuneConfig, folder: Path | None, budget: float | None) -> None:
+        from nbfinetune.runner.recommend import Search, recommended
 
-    def _measuring(self) -> dict[str, Any]:
-        measure = self._measure
-        if measure is None:
-            return {}
-        over = measure.status != "running"
-        wrong = [f"{name}: {why}" for name, why in measure.errors.items() if over]
-        return {
-            "names": list(measure.names),
-            "done": measure.progress[0],
-            "now": measure.now,
-            "error": measure.error or "; ".join(wrong),
-        }
-
-    def _hear(self) -> None:
-        measure = self._measure
-        if measure is not None and measure.results:
-            self.look()
+        try:
+            found = recommended(config, folder, Search(budget_s=budget, watch=self._watch))
+            self._found, self._said = {one.role: one for one in found}, found.said
+        except NbFinetuneError as error:
+            self._said = str(error)
+        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
+            self._said = f"nothing could be recommended: {type(error).__name__}: {error}"
+        finally:
+            self._busy = False
         self._tell()
 
-    def _image_size(self) -> int | None:
-        size: int | None = self._told().get("image_size") or self._draft.config.data.image_size
-        return size
+    def _watch(self, measure: SpeedMeasure) -> None:
+        """Let the first models be measured on a device where none ever was."""
+        self._measure = measure
+        measure.on_change(lambda: self._say_measuring(measure))
+        try:
+            if not self._closed:
+                measure.start()
+                measure.wait()
+        finally:
+            measure.cancel()
+            self._measure = None
 
-    def _task(self, own_size: int) -> Task:
-        config = self._draft.config
-        size = self._image_size() or own_size
-        return Task(size, config.training.batch_size, choice_of(config.model) or "all")
+    def _say_measuring(self, measure: SpeedMeasure) -> None:
+        done, count = measure.progress
+        if measure.status == "running":
+            self._said = (
+                f"Nothing was measured on this device yet, so {count} small models are: "
+                f"{min(done + 1, count)} of {count}, {measure.now}"
+            )
+            self._tell()
+
+
+def _is_time(budget: Any) -> bool:
+    number = isinstance(budget, (int, float)) and not isinstance(budget, bool)
+    return number and math.isfinite(budget) and budget > 0

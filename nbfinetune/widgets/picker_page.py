@@ -12,6 +12,7 @@ import traitlets
 
 from nbfinetune.errors import ConfigError
 from nbfinetune.models.model_facts import ModelFacts
+from nbfinetune.models.training_choice import choice_settings
 from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.fields import MODEL
 from nbfinetune.widgets.foresight import Foresight
@@ -19,9 +20,10 @@ from nbfinetune.widgets.looker import Outlook
 from nbfinetune.widgets.panel import Act, PagePanel, bundle
 from nbfinetune.widgets.picker_advice import Advice
 from nbfinetune.widgets.picker_card import Subject, card
-from nbfinetune.widgets.picker_choices import choice_settings, choices
+from nbfinetune.widgets.picker_choices import choices
 from nbfinetune.widgets.picker_folder import listing
 from nbfinetune.widgets.picker_stock import Stock
+from nbfinetune.widgets.picker_timing import Timing
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,15 @@ class PickerPage(PagePanel):
     def __init__(self, around: PickerSurroundings, *, compact: bool) -> None:
         self._around, self._draft = around, around.draft
         self._stock = Stock()
-        self._advice = Advice(around.draft, around.foresight.of_the_data, self.redraw)
-        advice = self._advice
+        foresight = around.foresight
+        self._timing = timing = Timing(around.draft, foresight.of_the_data, self.redraw)
+        self._advice = Advice(around.draft, lambda: foresight.folder, self._advised)
         self._acts: dict[str, Callable[[Any], object]] = {
             "catalogue": lambda _: self._send_catalogue(),
             "train": self._train,
-            "measure": advice.measure,
-            "cancel_measure": lambda _: advice.cancel(),
-            "recommend": advice.recommend,
+            "measure": timing.measure,
+            "cancel_measure": lambda _: self._cancel_timing(),
+            "recommend": self._advice.recommend,
             "take": self._take_recommended,
             "browse": self._browse,
             "plotly": lambda _: self._send_plotly(),
@@ -115,13 +118,14 @@ class PickerPage(PagePanel):
     def look(self) -> None:
         """Read the catalogue and the speeds that are known; never before the first paint."""
         self._stock.look()
-        self._advice.look()
+        self._timing.look()
 
     def close(self) -> None:
         """Let go of the page, and stop what is measured for it."""
         # One whose constructor raised is closed too, when it is collected.
         if (advice := vars(self).get("_advice")) is not None:
-            advice.cancel()
+            advice.close()
+            self._timing.cancel()
         super().close()
 
     # What the page asks.
@@ -141,7 +145,7 @@ class PickerPage(PagePanel):
 
     def _survey(self) -> None:
         self._stock.ask_network()
-        self._advice.look()
+        self._timing.look()
         self.redraw()
 
     def _send_plotly(self) -> None:
@@ -153,6 +157,15 @@ class PickerPage(PagePanel):
             raise ConfigError(f"the page sent {value!r} as what to train; nothing was changed")
         self._draft.take(choice_settings(value))
         self._around.changed()
+
+    def _cancel_timing(self) -> None:
+        self._timing.cancel()
+        self.redraw()
+
+    def _advised(self) -> None:
+        # The search may have measured models on a device where none were.
+        self._timing.look()
+        self.redraw()
 
     def _take_recommended(self, value: Any) -> None:
         self._draft.take(self._advice.settings_of(value))
@@ -174,6 +187,7 @@ class PickerPage(PagePanel):
             "outlook": {
                 "network": self._stock.network,
                 "device": subject.told.get("device", ""),
+                **self._timing.drawn(),
                 **self._advice.drawn(),
             },
             "model_json": msgspec.json.encode(model).decode(),
@@ -196,7 +210,7 @@ class PickerPage(PagePanel):
         if known is not None and known.epoch_s is not None:
             return (known.epoch_s, "as in an earlier run")
         images: int = self._around.foresight.of_the_data().get("images", 0)
-        pace = self._advice.pace(facts) if facts is not None and images else None
+        pace = self._timing.pace(facts) if facts is not None and images else None
         if pace is None:
             return None
         validated = round(images * self._draft.config.data.val_split)

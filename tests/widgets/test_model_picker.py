@@ -197,7 +197,8 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_its_place(
     [
         ("train", "everything"), ("train", 3), ("train", "stages:x"), ("measure", "resnet18"),
         ("measure", []), ("measure", [3]), ("measure", ["resnet18"] * 21), ("browse", 5),
-        ("browse", "/no/such/folder"), ("take", "fast"), ("colour", "red"),
+        ("browse", "/no/such/folder"), ("take", "fast"), ("take", []), ("colour", "red"),
+        ("recommend", None), ("recommend", -5), ("recommend", "soon"),
     ],
 )  # fmt: skip
 def test_nonsense_is_answered_with_a_sentence_and_changes_nothing(
