@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from nbfinetune.runner.cross_validation import cross_validate
     from nbfinetune.runner.fine_tune import fine_tune
     from nbfinetune.runner.lr_finding import find_lr
+    from nbfinetune.runner.recommend import recommend
     from nbfinetune.runner.run import Run, runs
+    from nbfinetune.runner.speed_table import measure_speed
     from nbfinetune.runner.sweep import Sweep, sweep
     from nbfinetune.widgets.dataset_preview import DatasetPreview
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
@@ -44,7 +46,9 @@ _HOME = {
     "errors": "",
     "find_lr": "nbfinetune.runner.lr_finding",
     "fine_tune": "nbfinetune.runner.fine_tune",
+    "measure_speed": "nbfinetune.runner.speed_table",
     "models": "",
+    "recommend": "nbfinetune.runner.recommend",
     "records": "",
     "runs": "nbfinetune.runner.run",
     "schedules": "",
@@ -67,7 +71,9 @@ __all__ = [
     "errors",
     "find_lr",
     "fine_tune",
+    "measure_speed",
     "models",
+    "recommend",
     "records",
     "runs",
     "schedules",

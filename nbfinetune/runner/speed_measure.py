@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from nbfinetune.errors import ConfigError
 from nbfinetune.models.speed import Speed
+from nbfinetune.models.training_choice import choice_settings
 from nbfinetune.records import (
     DataConfig,
     FineTuneConfig,
@@ -71,8 +72,6 @@ class Measuring:
         ConfigError
             If a value can't be.
         """
-        from nbfinetune.models.training_choice import choice_settings
-
         return checked(
             FineTuneConfig(
                 data=DataConfig(source=Folder(path=""), image_size=self.image_size),

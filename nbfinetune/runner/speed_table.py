@@ -12,7 +12,7 @@ from nbfinetune.runner.speed_measure import Measuring, SpeedMeasure
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["measure_speed"]
+__all__ = ["measure_speed", "watch"]
 
 _COLUMNS = (
     "images_per_s",
@@ -70,7 +70,7 @@ def measure_speed(
     measure = SpeedMeasure(listed, _how(how))
     try:
         measure.start()
-        _watch(measure, progress=progress, timeout_s=timeout_s)
+        watch(measure, progress=progress, timeout_s=timeout_s)
     finally:
         measure.cancel()
     if measure.error:
@@ -86,7 +86,14 @@ def _how(given: Mapping[str, Any]) -> Measuring:
     return Measuring(**given)
 
 
-def _watch(measure: SpeedMeasure, *, progress: bool, timeout_s: float | None) -> None:
+def watch(measure: SpeedMeasure, *, progress: bool = True, timeout_s: float | None = None) -> None:
+    """Wait for the end of a measurement, with a progress bar or without.
+
+    Raises
+    ------
+    RunTimeout
+        If it has not come within `timeout_s`.
+    """
     if not progress:
         over = measure.wait(timeout_s)
     else:
