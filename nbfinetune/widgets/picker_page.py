@@ -168,7 +168,8 @@ class PickerPage(PagePanel):
         self.redraw()
 
     def _take_recommended(self, value: Any) -> None:
-        self._draft.take(self._advice.settings_of(value))
+        published = {"pretrained": True, "checkpoint": None}
+        self._draft.take({**self._advice.settings_of(value), **published})
         self._around.changed()
 
     def _browse(self, value: Any) -> None:

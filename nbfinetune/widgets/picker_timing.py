@@ -96,13 +96,13 @@ class Timing:
         return {"speeds": self._measured(), "measuring": self._measuring()}
 
     def _measured(self) -> dict[str, float]:
-        """Images a second of every row whose architecture was measured at just this task."""
+        """Training images a second, at the task in hand, of what was measured in some task."""
         rows = catalogue() if self._known else ()
         paces = {row.name: self.pace(row) for row in rows if row.architecture in self._known}
         return {
             name: round(found.images_per_s, 1)
             for name, found in paces.items()
-            if found is not None and found.source == "measured"
+            if found is not None
         }
 
     def _measuring(self) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbfinetune.errors import NbFinetuneError
-from nbfinetune.records import EpochDone, FineTuneConfig, Source
+from nbfinetune.models.training_choice import choice_label, choice_of
+from nbfinetune.records import EpochDone, FineTuneConfig, ModelConfig, Source
 from nbfinetune.runner.run import Run, runs
 from nbfinetune.store import RunStore
 
@@ -48,10 +49,28 @@ def _model(config: FineTuneConfig, facts: Mapping[str, Any]) -> str:
         start = f"weights of {model.checkpoint}"
     else:
         start = "published weights" if model.pretrained else "random weights"
-    frozen = {"none": "", "backbone": ", only the head trained"}.get(
-        str(model.freeze), f", first {model.freeze} layer groups frozen"
-    )
-    return f"{model.name}{size} from {start}{frozen}"
+    return f"{model.name}{size} from {start}{_changes(model)}"
+
+
+def _changes(model: ModelConfig) -> str:
+    """What of the model is cut, and what is trained, where that is not all of it."""
+    said = []
+    if cut := model.drop_stages:
+        said.append(f"without its last {f'{cut} stages' if cut > 1 else 'stage'}")
+    if model.in_chans != ModelConfig().in_chans:
+        said.append(f"on {model.in_chans} channel{'s' if model.in_chans > 1 else ''}")
+    chosen = choice_of(model)
+    if model.freeze_epochs and chosen in ("all", "gentle"):
+        chosen = "head"
+    if chosen is None:
+        said.append(f"first {model.freeze} layer groups frozen")
+    elif chosen == "gentle":
+        said.append("trained gently")
+    elif chosen != "all":
+        said.append(f"{choice_label(chosen)} trained")
+    if model.freeze_epochs:
+        said.append(f"thawed after {model.freeze_epochs} epochs")
+    return "".join(f", {part}" for part in said)
 
 
 def _length(config: FineTuneConfig, epoch_s: float | None) -> str:
@@ -91,10 +110,11 @@ def _recent() -> list[Run]:
 
 
 def _alike(past: FineTuneConfig, config: FineTuneConfig) -> bool:
-    same = (past.data.source, past.data.image_size, past.model.name, past.model.freeze)
-    return same == (
-        config.data.source,
-        config.data.image_size,
-        config.model.name,
-        config.model.freeze,
-    )
+    return _paced_by(past) == _paced_by(config)
+
+
+def _paced_by(config: FineTuneConfig) -> tuple[Any, ...]:
+    """What an epoch's time depends on most."""
+    data, model = config.data, config.model
+    edits = (model.drop_stages, model.in_chans, model.freeze, model.train_stages)
+    return (data.source, data.image_size, model.name, *edits)
