@@ -206,4 +206,5 @@ def _worth(row: ModelFacts, task: Task, situation: Situation) -> float:
 
 def _quickest_of_the_best(found: Sequence[Candidate]) -> Candidate:
     top = max(one.worth for one in found)
-    return min((one for one in found if one.worth >= top - EVEN), key=lambda one: one.seconds)
+    even = [one for one in found if one.worth >= top - EVEN]
+    return min(even, key=lambda one: (one.seconds, -one.worth))
