@@ -21,7 +21,7 @@ def inflated(weight: Tensor, in_chans: int) -> Tensor:
     """Weight of a convolution for as many channels: (O, C, H, W) to (O, `in_chans`, H, W).
 
     As timm does it: for one channel the sum over the old ones; for more, the old ones repeated in
-    turn and scaled, so that equal channels give what they gave before.
+    turn and scaled to the same sum (which is exact where all are repeated as often).
     """
     return adapt_input_conv(in_chans, weight, base_chans=int(weight.shape[1]))
 
