@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from nbfinetune.data.identity import data_key
 from nbfinetune.data.sources import Accepted
 from nbfinetune.records import ModelConfig
 from nbfinetune.runner.settings import configure
@@ -14,7 +13,6 @@ from nbfinetune.store.layout import data_folder, home
 from nbfinetune.widgets.draft import Draft, flat
 from nbfinetune.widgets.fields import MODEL
 from nbfinetune.widgets.foresight import Foresight
-from nbfinetune.widgets.listing_ahead import place_once
 from nbfinetune.widgets.looker import Outlook
 from nbfinetune.widgets.model_checks import check_name
 from nbfinetune.widgets.picker_page import PickerPage, PickerSurroundings
@@ -159,6 +157,10 @@ class ModelPicker(PickerPage):
 
 def _placed(accepted: Accepted) -> Path:
     """Folder in which the worker's side finds what of the data lies in the notebook."""
+    # Both bring image libraries along, which a surface's first paint can do without.
+    from nbfinetune.data.identity import data_key
+    from nbfinetune.widgets.listing_ahead import place_once
+
     folder = data_folder(home(), accepted.hint, data_key(accepted))
     place_once(accepted, folder)
     return folder

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from nbfinetune.errors import ConfigError
 from nbfinetune.models.catalogue import catalogue
-from nbfinetune.models.speed import Pace, Paces, Task
 from nbfinetune.models.training_choice import choice_of
 from nbfinetune.widgets.draft import Draft
 
 if TYPE_CHECKING:
     from nbfinetune.models.model_facts import ModelFacts
+    from nbfinetune.models.speed import Pace, Paces, Task
     from nbfinetune.runner.speed_measure import SpeedMeasure
 
 MOST = 20
@@ -44,6 +44,7 @@ class Timing:
 
     def look(self) -> None:
         """Read what was measured on the draft's device before."""
+        from nbfinetune.models.speed import Paces
         from nbfinetune.runner.speed_book import SpeedBook, this_place
 
         runner = self._draft.config.runner
@@ -74,7 +75,7 @@ class Timing:
             classes=self._told().get("classes") or USUAL_CLASSES,
             device=config.runner.device,
             threads=config.runner.threads,
-            trained=self._task(0).trained,
+            trained=self._trained(),
         )
         self._measure = SpeedMeasure(names, how)
         self._measure.on_change(self._hear)
@@ -100,9 +101,7 @@ class Timing:
         rows = catalogue() if self._known else ()
         paces = {row.name: self.pace(row) for row in rows if row.architecture in self._known}
         return {
-            name: round(found.images_per_s, 1)
-            for name, found in paces.items()
-            if found is not None
+            name: round(found.images_per_s, 1) for name, found in paces.items() if found is not None
         }
 
     def _measuring(self) -> dict[str, Any]:
@@ -129,6 +128,11 @@ class Timing:
         return size
 
     def _task(self, own_size: int) -> Task:
+        from nbfinetune.models.speed import Task
+
         config = self._draft.config
         size = self._image_size() or own_size
-        return Task(size, config.training.batch_size, choice_of(config.model) or "all")
+        return Task(size, config.training.batch_size, self._trained())
+
+    def _trained(self) -> str:
+        return choice_of(self._draft.config.model) or "all"
