@@ -100,7 +100,8 @@ export class SearchBox {
     if (!typed) return "Type a name, a family, “transformer”, “CLIP”, …";
     const best = this.found[0]?.rank;
     if (best === undefined) return "No model is called that";
-    return best === Rank.Alike ? "No model is called that; near to it:" : "";
+    if (best === Rank.Alike) return "No model is called that; near to it:";
+    return this.shown.offline ? "No network: what is here comes first" : "";
   }
 
   private point(place: number): void {
@@ -125,10 +126,12 @@ export class SearchBox {
   }
 
   private enter(): void {
-    const chosen = this.list.open ? this.found[this.active] : undefined;
+    const typed = this.input.value.trim();
+    const chosen = this.list.open ? this.found[this.active]?.row : undefined;
     // A name that was typed in full is taken as it was typed.
-    if (chosen && !(this.active === 0 && chosen.rank === Rank.Exact)) void this.take(chosen.row.name, true);
-    else if (this.changed && this.input.value.trim()) void this.take(this.input.value.trim(), false);
+    const inFull = this.active === 0 && (typed === chosen?.name || (chosen?.isDefault && typed === chosen.architecture));
+    if (chosen && !inFull) void this.take(chosen.name, true);
+    else if (this.changed && typed) void this.take(typed, false);
     else this.revert();
   }
 

@@ -22,7 +22,7 @@ export class PickerView {
   private readonly search: SearchBox;
   private readonly card = new Card();
   private readonly choices: TrainChoices;
-  private readonly network = el("p", { class: "nbft-note nbft-offline-note" }, "No network: only weights that are here can be used.");
+  private readonly network = el("span", { class: "nbft-mark nbft-mark-offline", role: "status", title: "The hub can’t be reached: only weights that are here can be used" }, "no network");
   private readonly more = el("details", { class: "nbft-more" }, el("summary", {}, "More"));
   private readonly mark = el("span", { class: "nbft-mark" }, "next run");
   private readonly panel: HTMLElement;
@@ -57,9 +57,9 @@ export class PickerView {
     show(usual, usual.childElementCount > 0);
     show(this.more, rare.childElementCount > 0);
     this.more.append(rare);
-    const title = el("h3", { class: "nbft-title" }, this.model.get("title") as string, this.mark);
+    const title = el("h3", { class: "nbft-title" }, this.model.get("title") as string, el("span", { class: "nbft-gap" }), this.network, this.mark);
     const main = el("div", { class: "nbft-picker-main" },
-      this.search.element, this.network, this.card.element, this.choices.element, usual, this.more);
+      this.search.element, this.card.element, this.choices.element, usual, this.more);
     const parts = el("div", { class: "nbft-picker-parts" }, main);
     this.panel.append(title, parts);
     if (compact) {
