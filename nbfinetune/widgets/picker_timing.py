@@ -80,6 +80,7 @@ class Timing:
         self._measure = SpeedMeasure(names, how)
         self._measure.on_change(self._hear)
         self._measure.start()
+        self._tell()
 
     def cancel(self) -> None:
         """Measure no more; what was measured is kept."""
