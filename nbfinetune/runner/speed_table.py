@@ -12,7 +12,7 @@ from nbfinetune.runner.speed_measure import Measuring, SpeedMeasure
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["measure_speed", "watch"]
+__all__ = ["as_table", "measure_speed", "watch"]
 
 _COLUMNS = (
     "images_per_s",
@@ -75,7 +75,7 @@ def measure_speed(
         measure.cancel()
     if measure.error:
         raise RunError(measure.error)
-    return _frame(measure)
+    return as_table(measure)
 
 
 def _how(given: Mapping[str, Any]) -> Measuring:
@@ -111,7 +111,8 @@ def watch(measure: SpeedMeasure, *, progress: bool = True, timeout_s: float | No
         raise RunTimeout(f"not all models were measured within {timeout_s:g} s; what was is kept")
 
 
-def _frame(measure: SpeedMeasure) -> pd.DataFrame:
+def as_table(measure: SpeedMeasure) -> pd.DataFrame:
+    """What was measured so far, a row for each model; see `measure_speed`."""
     import pandas as pd
 
     rows = []
