@@ -5,9 +5,6 @@ import { count } from "../lib/wording";
 import { type FilterName, type Filters, NO_FILTERS, setFilters } from "./filters";
 import { KINDS } from "./words";
 
-/** After the last letter before the rest follows. */
-const TYPING_MS = 120;
-
 const LICENSES: [Filters["license"], string][] = [
   ["", "any licence"], ["permissive", "permissive licence"], ["commercial", "permissive or conditional"],
 ];
@@ -24,19 +21,13 @@ export class FilterBar {
   private readonly left = el("span", { class: "nbft-filter-left", role: "status" });
   private readonly clear = el("button", { class: "nbft-picker-link", type: "button" }, "Clear");
   private filters: Filters = NO_FILTERS;
-  private typing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly change: (filters: Filters) => void) {
     const here = el("label", { class: "nbft-filter-flag", for: this.cached.id }, this.cached, "weights here");
     this.element = el("div", { class: "nbft-filters", role: "search", "aria-label": "Filters" },
       this.words, this.kind, this.license,
       labelled("≤", this.parametersM, "M params"), labelled("≤", this.macsG, "GMACs"), here, this.left, this.clear);
-    for (const input of [this.words, this.parametersM, this.macsG]) {
-      input.addEventListener("input", () => {
-        clearTimeout(this.typing);
-        this.typing = setTimeout(() => this.read(), TYPING_MS);
-      });
-    }
+    for (const input of [this.words, this.parametersM, this.macsG]) input.addEventListener("input", () => this.read());
     for (const control of [this.kind, this.license, this.cached]) control.addEventListener("change", () => this.read());
     this.clear.addEventListener("click", () => this.take(NO_FILTERS));
   }
@@ -58,7 +49,6 @@ export class FilterBar {
   }
 
   private read(): void {
-    clearTimeout(this.typing);
     this.filters = {
       words: this.words.value.trim(),
       kind: this.kind.value as Filters["kind"],

@@ -7,7 +7,7 @@ import type { Found } from "./search";
 import { inShort, licenseFlag, percent, weights } from "./words";
 
 /** Matches that are drawn; who needs more of them compares. */
-const MOST = 60;
+const MOST = 40;
 const WIDTH_PX = 400;
 const HEIGHT_PX = 380;
 const EDGE_PX = 8;

@@ -10,6 +10,9 @@ import { AXES, type AxisName, CONFIG, layout, named, type Ranges, rangesOf, trac
 import type { Kind, Row } from "./protocol";
 import { KINDS } from "./words";
 
+/** A picture of all models takes a moment: it follows when the typing pauses. */
+const PAUSE_MS = 90;
+
 export const KIND_COLOURS: Record<Kind, string> = { cnn: colour(0), transformer: colour(1), hybrid: colour(2), mlp: colour(4) };
 
 export interface Shown {
@@ -32,6 +35,7 @@ export class Scatter {
   private zoomed: Ranges | undefined;
   private shown: Shown = { rows: [], chosen: undefined, shortlist: new Set(), speeds: {} };
   private points: Point[] = [];
+  private soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly catalogue: Catalogue, private readonly choose: (row: Row) => void, signal: AbortSignal) {
     const button = (name: AxisName) => {
@@ -50,13 +54,15 @@ export class Scatter {
     sizes.observe(this.plot);
     signal.addEventListener("abort", () => {
       sizes.disconnect();
+      clearTimeout(this.soon);
       this.plotly?.purge(this.plot);
     });
   }
 
   draw(shown: Shown): void {
     this.shown = shown;
-    this.redraw();
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.redraw(), PAUSE_MS);
   }
 
   /** Back from a zoom; or down to the few that lie below the picture. */
