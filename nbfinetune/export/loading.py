@@ -6,15 +6,15 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import nn
 
-from nbfinetune.models.build import ORIGINS
 from nbfinetune.models.cutting import last_kept
 from nbfinetune.models.first_layer import first_convolution
 from nbfinetune.models.heads import Head, head_names
 from nbfinetune.models.names import ModelName
+from nbfinetune.models.origins import ORIGINS
 from nbfinetune.models.pooling import Cut, GlobalPool, own_pooling
+from nbfinetune.models.rehearsal import sketch
 from nbfinetune.models.shape import RGB, Shape
 from nbfinetune.records import ModelConfig, decode, encode
 
@@ -69,8 +69,7 @@ def _built(name: ModelName, given: Mapping[str, Any]) -> tuple[str, str]:
 def _asked_of_timm(
     module: nn.Module, name: ModelName, config: ModelConfig, shape: Shape
 ) -> list[str]:
-    with torch.device("meta"):
-        plain = ORIGINS["timm"].create(name, shape)
+    plain = sketch(ModelConfig(name=name.full), shape)
     count, pooling = config.drop_stages, own_pooling(plain)
     cut = f"[{last_kept(plain, count)}], prune_norm=False, prune_head=False"
     lines = [f"model.prune_intermediate_layers({cut})"] if count else []

@@ -8,21 +8,17 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from nbfinetune.errors import ModelError, ModelTooLarge, NbFinetuneError
-from nbfinetune.models import from_factory, from_timm, from_torchvision
+from nbfinetune.errors import ModelTooLarge
 from nbfinetune.models.editing import edit, is_edited
-from nbfinetune.models.groups import frozen_at_start, layer_groups, set_trainable
 from nbfinetune.models.heads import head_names, is_under, quieten
-from nbfinetune.models.memory import available_bytes, check_fits, needed_bytes
 from nbfinetune.models.names import ModelName, parse_name, timm_config
-from nbfinetune.models.shape import RGB, Shape
+from nbfinetune.models.origins import ORIGINS
+from nbfinetune.models.rehearsal import rehearse, try_forward
+from nbfinetune.models.shape import Shape
 from nbfinetune.models.weights import load_weights, read_weights
 from nbfinetune.records import ModelConfig
 
-__all__ = ["ORIGINS", "Built", "build"]
-
-ORIGINS = {"timm": from_timm, "torchvision": from_torchvision, "factory": from_factory}
-"""Modules with one and the same four functions, by where a model comes from."""
+__all__ = ["Built", "build"]
 
 IMAGENET = 1000
 """Classes of torchvision's published classifiers."""
@@ -78,10 +74,10 @@ def build(
     name = parse_name(config.name)
     shape = Shape(num_classes, image_size, config.dropout, config.in_chans)
     if name.origin != "factory":
-        _rehearse(name, config, shape, torch.device(device))
+        rehearse(name, config, shape, torch.device(device))
     module, weights_from = _created(name, config, shape, cache_dir)
     if name.origin == "factory":
-        _try_forward(name, module, shape)
+        try_forward(name, config, module, shape)
     state = {}
     if config.checkpoint is not None:
         # Fitted to the whole architecture, whose cut layers' weights are then left out.
@@ -119,57 +115,3 @@ def _keeps_its_classifier(name: ModelName, config: ModelConfig, num_classes: int
         return False
     published = timm_config(name.full)["num_classes"] if name.origin == "timm" else IMAGENET
     return bool(num_classes == published)
-
-
-def _rehearse(name: ModelName, config: ModelConfig, shape: Shape, device: torch.device) -> None:
-    with torch.device("meta"):
-        try:
-            module = ORIGINS[name.origin].create(name, shape)
-            if is_edited(config):
-                edit(module, config, shape)
-        except NbFinetuneError:
-            raise
-        except Exception as error:
-            raise _cannot_take(name, shape, error) from error
-        _check_memory(name, config, module, device)
-        _try_forward(name, module, shape)
-
-
-def _check_memory(
-    name: ModelName, config: ModelConfig, module: nn.Module, device: torch.device
-) -> None:
-    heads = head_names(module) if config.freeze != "none" or config.train_stages else ()
-    if heads and not config.freeze_epochs:
-        frozen = frozen_at_start(module, heads, config)
-        set_trainable(module, layer_groups(module, heads), frozen)
-    parameters = sum(p.numel() for p in module.parameters())
-    trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    check_fits(name.full, needed_bytes(parameters, trained), available_bytes(device))
-
-
-def _try_forward(name: ModelName, module: nn.Module, shape: Shape) -> None:
-    module.eval()
-    side = shape.image_size
-    try:
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            logits = module(torch.zeros(2, shape.in_chans, side, side))
-    except Exception as error:
-        raise _cannot_take(name, shape, error) from error
-    given = tuple(getattr(logits, "shape", ()))
-    if given != (2, shape.num_classes):
-        raise ModelError(
-            f"{name.full} gives {given or type(logits).__name__} for 2 images of "
-            f"{shape.num_classes} classes; (2, {shape.num_classes}) is needed, "
-            "so it can't be trained as a classifier"
-        )
-
-
-def _cannot_take(name: ModelName, shape: Shape, error: Exception) -> ModelError:
-    reason = " ".join(str(error).split())[:200] or "it says no more"
-    side = shape.image_size
-    channels = "" if shape.in_chans == RGB else f" and {shape.in_chans} channels"
-    remedy = "" if shape.in_chans == RGB else ", or leave in_chans out"
-    return ModelError(
-        f"{name.full} can't take images of {side}×{side} pixels{channels} "
-        f"({type(error).__name__}: {reason}); set image_size to a size that it was made for{remedy}"
-    )

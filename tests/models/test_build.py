@@ -100,8 +100,17 @@ def test_freezing_every_group_is_refused_and_the_groups_are_named():
 
 
 def test_an_image_size_that_does_not_go_through_is_refused_before_training():
-    with pytest.raises(ModelError, match=r"vgg11 can't take images of 8×8 pixels"):
+    with pytest.raises(ModelError, match=r"vgg11 can't take images of 8×8 .* to 32 or 224$"):
         build(random("vgg11"), num_classes=3, image_size=8)
+
+
+def test_a_transformer_of_odd_size_is_told_the_sizes_that_go():
+    with pytest.raises(ModelError, match=r"patch size!\); set image_size to 96 or 128 or 224$"):
+        build(random("tv_vit_b_32"), num_classes=3, image_size=100)
+
+
+def test_a_network_that_computes_with_tensors_how_it_is_built_can_be_built():
+    assert build(random("tv_regnet_y_400mf"), num_classes=3, image_size=32).head_names == ("fc",)
 
 
 def test_a_feature_encoder_is_refused_as_a_classifier():
