@@ -22,6 +22,7 @@ CELL = (
     "w"
 )
 PREVIEW = "import nbfinetune as nf\nnf.DatasetPreview('digits')"
+PICKER = "import nbfinetune as nf\nnf.ModelPicker('digits', model='resnet18')"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 WIDTHS = (700, 1200, 1600)
 LONG_MS = 300_000
@@ -56,6 +57,7 @@ def take(browser: Browser, notebook_folder: Path, target: Path) -> None:
             notebook.close()
             page.close()
             take_preview(browser, server, target / f"preview-{short}.png")
+            take_picker(browser, server, target / f"picker-{short}.png")
 
 
 def take_preview(browser: Browser, server: JupyterServer, target: Path) -> None:
@@ -69,6 +71,23 @@ def take_preview(browser: Browser, server: JupyterServer, target: Path) -> None:
     preview = page.get_by_role("region", name="Dataset preview")
     preview.get_by_role("listbox", name="Images").get_by_role("option").first.wait_for()
     preview.get_by_role("button", name="Check again").first.wait_for(timeout=LONG_MS)
+    page.screenshot(path=target)
+    notebook.close()
+    page.close()
+
+
+def take_picker(browser: Browser, server: JupyterServer, target: Path) -> None:
+    """Models compared."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    notebook = NotebookPage(page, server, target.stem)
+    notebook.open()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+b")
+    notebook.run(PICKER)
+    picker = page.get_by_role("region", name="Model picker")
+    picker.get_by_role("row").nth(5).wait_for(timeout=LONG_MS)
+    picker.locator(".main-svg").first.wait_for(timeout=LONG_MS)
+    page.wait_for_timeout(1500)
     page.screenshot(path=target)
     notebook.close()
     page.close()
