@@ -17,6 +17,8 @@ from nbfinetune.engine.optimizers import make_optimizer, set_lr
 from nbfinetune.engine.stepper import Stepper
 from nbfinetune.engine.world import World
 from nbfinetune.models.build import build
+from nbfinetune.models.catalogue import known
+from nbfinetune.models.estimate import facts_need
 from nbfinetune.models.groups import (
     frozen_at_start,
     layer_groups,
@@ -25,6 +27,8 @@ from nbfinetune.models.groups import (
     train_mode,
 )
 from nbfinetune.models.inputs import choose_image_size, model_input
+from nbfinetune.models.memory import available_bytes
+from nbfinetune.models.training_choice import choice_of
 from nbfinetune.records import FineTuneConfig
 
 if TYPE_CHECKING:
@@ -97,40 +101,42 @@ def time_steps(
     """
     inputs = model_input(config.model.name, config.model.in_chans)
     size = choose_image_size(inputs, config.data.image_size, inputs.size_px)
-    built = build(config.model, num_classes=classes, image_size=size, device=placement.device)
-    groups = layer_groups(built.module, built.head_names)
-    frozen = frozen_at_start(built.module, built.head_names, config.model)
-    set_trainable(built.module, groups, frozen)
-    model = built.module.to(placement.device).to(memory_format=placement.memory_format)
-    rig = _Rig(
-        model, make_loss(config.training, [1] * classes, placement.device), placement, World()
-    )
-    stepper = _stepper(rig, config, parameter_groups(model, groups, config.model, 0.0))
+    stepper = _stepper(config, placement, classes, size)
     batch = config.training.batch_size
     noise = _noise(placement, batch, config.model.in_chans, size)
     labels = torch.arange(batch, device=placement.device) % classes
-    train_mode(model)
-    images = _images_in_time(stepper, noise, labels, seconds)
+    images = min(
+        _images_in_time(stepper, noise, labels, seconds), _images_in_memory(config, size, placement)
+    )
     train_s, busy = _lap(
         lambda: stepper.step(noise[:images], labels[:images]),
         placement,
         seconds * (1 - _PART_FOR_FORWARD),
     )
     update_s, _ = _timed(stepper.optimizer.step, placement)
-    model.eval()
+    stepper.model.eval()
     forward_s, _ = _lap(
-        lambda: _forward(rig, noise[:images]), placement, seconds * _PART_FOR_FORWARD
+        lambda: _forward(stepper, noise[:images]), placement, seconds * _PART_FOR_FORWARD
     )
     pieces = batch / images
     train_s = max(0.0, train_s - update_s) * pieces + update_s
     return StepTimes(size, images, 1000 * forward_s * pieces, 1000 * train_s, busy)
 
 
-def _stepper(rig: _Rig, config: FineTuneConfig, groups: list[dict[str, object]]) -> Stepper:
-    optimizer = make_optimizer(config.optimizer, groups, rig.placement.device)
+def _stepper(config: FineTuneConfig, placement: Placement, classes: int, size: int) -> Stepper:
+    built = build(config.model, num_classes=classes, image_size=size, device=placement.device)
+    groups = layer_groups(built.module, built.head_names)
+    frozen = frozen_at_start(built.module, built.head_names, config.model)
+    set_trainable(built.module, groups, frozen)
+    model = built.module.to(placement.device).to(memory_format=placement.memory_format)
+    train_mode(model)
+    loss = make_loss(config.training, [1] * classes, placement.device)
+    optimizer = make_optimizer(
+        config.optimizer, parameter_groups(model, groups, config.model, 0.0), placement.device
+    )
     set_lr(optimizer, 0.0)  # noise must not lead to numbers that are none, which are slow
     return Stepper(
-        cast("Parts", rig),
+        cast("Parts", _Rig(model, loss, placement, World())),
         optimizer,
         clip_norm=config.optimizer.clip_norm,
         l1=config.optimizer.l1,
@@ -153,10 +159,19 @@ def _images_in_time(stepper: Stepper, noise: Tensor, labels: Tensor, seconds: fl
     return max(few, min(len(noise), fit))
 
 
+def _images_in_memory(config: FineTuneConfig, size: int, placement: Placement) -> int:
+    """Images of the batch that fit; on an accelerator, steps find that out by themselves."""
+    batch, facts = config.training.batch_size, known(config.model.name)
+    if facts is None or placement.device.type != "cpu":
+        return batch
+    need = facts_need(facts, size, choice_of(config.model) or "all")
+    return max(PROBED_IMAGES, min(batch, need.largest_batch(available_bytes(placement.device))))
+
+
 @torch.no_grad()
-def _forward(rig: _Rig, images: Tensor) -> Tensor:
-    with rig.placement.autocast():
-        return cast("Tensor", rig.model(images))
+def _forward(stepper: Stepper, images: Tensor) -> Tensor:
+    with stepper.placement.autocast():
+        return cast("Tensor", stepper.model(images))
 
 
 def _lap(work: Callable[[], object], placement: Placement, seconds: float) -> tuple[float, bool]:

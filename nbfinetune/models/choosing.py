@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from nbfinetune.models.model_facts import ModelFacts
 from nbfinetune.models.speed import Pace, Task
 
-__all__ = ["Candidate", "Role", "Situation", "candidates", "choose"]
+__all__ = ["BytesOf", "Candidate", "PaceOf", "Role", "Situation", "candidates", "choose"]
 
 Role: TypeAlias = Literal["fast", "balanced", "best"]
 ROLES: tuple[Role, ...] = ("fast", "balanced", "best")

@@ -61,6 +61,8 @@ def measure(order: Mapping[str, Any], say: Say) -> None:
         if config.runner.threads:
             torch.set_num_threads(config.runner.threads)
         placement = place(config)
+        # As runs do, which are to be repeatable.
+        torch.backends.cudnn.deterministic = True
         say({"device": str(placement.device), "now": config.model.name})
         told = {"name": config.model.name}
         try:

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from nbfinetune.errors import ConfigError, DataError, ModelError, RunError
 from nbfinetune.models.catalogue import catalogue, known
-from nbfinetune.models.choosing import Situation, candidates, choose
+from nbfinetune.models.choosing import BytesOf, Situation, candidates, choose
+from nbfinetune.models.estimate import facts_need
 from nbfinetune.models.hub_cache import cached_names, network
 from nbfinetune.models.model_facts import ModelFacts
 from nbfinetune.models.speed import Paces, Task
@@ -147,8 +148,8 @@ def recommended(
     if not told:
         raise RunError("the process that looks at the data went away; recommend again")
     situation = _situation(config, told, search)
-    pace_of = _paces(config, told, search).of
-    chosen = choose(candidates(catalogue(), situation, pace_of, _needed_bytes), situation)
+    pace_of, bytes_of = _paces(config, told, search).of, _bytes_of(config, told["device"])
+    chosen = choose(candidates(catalogue(), situation, pace_of, bytes_of), situation)
     if not chosen:
         raise ModelError(_why_none(search))
     return Recommendations(reasons(chosen, situation), _said(situation, told, search))
@@ -238,8 +239,18 @@ def _said(situation: Situation, told: dict[str, Any], search: Search) -> str:
     )
 
 
-def _needed_bytes(facts: ModelFacts, task: Task) -> int:
-    frozen = task.trained == "head"
-    area = (task.image_size / facts.image_size) ** 2
-    saved = (facts.saved_bytes or 12 * facts.activations) * area * task.batch_size
-    return int(facts.parameters * (4 if frozen else 16) + saved * (0.2 if frozen else 1.0))
+def _bytes_of(config: FineTuneConfig, device: str) -> BytesOf:
+    on_cpu = device == ON_THE_CPU
+
+    def needed(facts: ModelFacts, task: Task) -> int:
+        need = facts_need(
+            facts,
+            task.image_size,
+            task.trained,
+            optimizer=config.optimizer.name,
+            on_cpu=on_cpu,
+            half=not on_cpu and config.training.precision != "fp32",
+        )
+        return need.at(task.batch_size)
+
+    return needed
