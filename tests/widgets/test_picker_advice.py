@@ -10,6 +10,7 @@ import pytest
 
 from nbfinetune.models.catalogue import facts
 from nbfinetune.models.speed import Speed
+from nbfinetune.runner.recommend import REFERENCES
 from nbfinetune.runner.speed_book import SpeedBook, this_place
 from nbfinetune.widgets import looker
 from nbfinetune.widgets.model_picker import ModelPicker
@@ -107,7 +108,8 @@ def test_a_recommendation_is_taken_with_all_its_settings(
     picker: ModelPicker, until: Callable[..., None]
 ) -> None:
     until(lambda: picker.outlook["device"])
-    remember("resnet18", train_ms=80)
+    for name in REFERENCES:
+        remember(name, train_ms=80)
     ask(picker, "pretrained", value=False)
     assert ask(picker, "recommend", 600) == ""
     assert "already" in ask(picker, "recommend", 600) or not picker.outlook["recommending"]
