@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import re
 from collections.abc import Callable, Iterable
@@ -13,10 +12,12 @@ import timm
 import torchvision
 
 from nbfinetune.errors import ModelError, UnknownModel
+from nbfinetune.models.catalogue import most_like
 
 __all__ = ["ModelName", "factory", "parse_name", "timm_config"]
 
 TORCHVISION_PREFIX = "tv_"
+OFFERED = 3
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def factory(name: str) -> Callable[..., Any]:
     if not callable(function):
         public = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
         raise UnknownModel(
-            f"{module_name} has no function {attribute!r}{_offer(_closest(attribute, public))}"
+            f"{module_name} has no function {attribute!r}{_offer(attribute, public)}"
         )
     return function  # type: ignore[no-any-return]
 
@@ -136,16 +137,9 @@ def _torchvision_names() -> list[str]:
 
 
 def _unknown(full: str, wanted: str, names: Iterable[str]) -> UnknownModel:
-    return UnknownModel(f"there is no model {full!r}{_offer(_closest(wanted, names))}")
+    return UnknownModel(f"there is no model {full!r}{_offer(wanted, names)}")
 
 
-def _offer(names: list[str]) -> str:
-    return f"; closest: {', '.join(names)}" if names else ""
-
-
-def _closest(wanted: str, names: Iterable[str]) -> list[str]:
-    plain = re.sub(r"[\s\-]+", "_", wanted.strip().lower())
-    by_plain = {name.lower(): name for name in names}
-    longer = sorted((name for name in by_plain if plain and name.startswith(plain)), key=len)
-    near = difflib.get_close_matches(plain, by_plain, n=3, cutoff=0.3)
-    return [by_plain[name] for name in dict.fromkeys([*longer[:3], *near])][:3]
+def _offer(wanted: str, names: Iterable[str]) -> str:
+    near = most_like(wanted, names, OFFERED)
+    return f"; closest: {', '.join(near)}" if near else ""

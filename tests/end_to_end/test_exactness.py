@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -14,7 +15,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import nbfinetune as nf
-from nbfinetune.records import EpochDone, RunRestored
+from nbfinetune.records import EpochDone, LayersUnfrozen, RunRestored
 from nbfinetune.schedules import Constant
 
 TIMINGS = ["images_per_s", "data_wait_s", "memory_mb", "seconds"]
@@ -90,6 +91,39 @@ def test_a_run_killed_at_random_moments_and_resumed_ends_bit_for_bit_alike(small
     print(
         f"{kills} kills, {killed_while_writing} while a checkpoint was written: equal bit for bit"
     )
+
+
+EDITED: dict[str, Any] = {
+    "model": "test_resnet",
+    "image_size": 32,
+    "in_chans": 1,
+    "drop_stages": 1,
+    "pooling": "gem",
+    "train_stages": 1,
+    "freeze_epochs": 2,
+    "epochs": 4,
+    "checkpoint_every_s": 0.0,
+}
+
+
+@pytest.mark.slow
+def test_a_cut_model_goes_on_bit_for_bit_and_is_used_like_any_other(small, photos, until, tmp_path):
+    alone = small(**EDITED).wait(progress=False)
+    run = small(**EDITED)
+    # In the third epoch the layers before the last stage have just been thawed.
+    until(lambda: len(run.metrics("step")) > 25)
+    kill(run)
+    until(lambda: run.status == "interrupted")
+    run.resume()
+    run.wait(progress=False)
+    assert_equal_runs(alone, run)
+    thawed = [e.trainable_parameters for e in run.events() if isinstance(e, LayersUnfrozen)]
+    model = run.load_model()
+    assert thawed == [sum(weight.numel() for weight in model.parameters())]
+    assert weights(run)["model.global_pool.exponent"] != 3.0
+    assert len(run.predict(photos[0][:3])) == 3
+    code = json.loads(run.export(tmp_path / "cut.safetensors").with_suffix(".json").read_text())
+    assert any("prune_intermediate_layers" in line for line in code["load"])
 
 
 def test_edits_come_again_at_their_step_after_a_kill(small, until):
