@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from nbfinetune.models.estimate import facts_need
 from nbfinetune.models.model_facts import ModelFacts
+from nbfinetune.models.training_choice import choice_of
 from nbfinetune.records import FineTuneConfig
+from nbfinetune.widgets.foresight import ON_THE_CPU
 from nbfinetune.widgets.quantities import bytes_in_words, millions, seconds_in_words
 
 Tone: TypeAlias = Literal["", "good", "warn", "bad"]
@@ -42,6 +46,8 @@ class Subject:
         Its row of the catalogue; None for names that are not in there.
     told : mapping
         Of `nbfinetune.runner.standing_by.describe`, as far as it is known.
+    looked : bool
+        Whether the catalogue was read: before, nothing can be said.
     cached : bool
         The weights lie on this machine.
     network : {"online", "offline", ""}
@@ -53,6 +59,7 @@ class Subject:
     config: FineTuneConfig
     facts: ModelFacts | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
+    looked: bool = True
     cached: bool = False
     network: str = ""
     epoch: tuple[float, str] | None = None
@@ -68,6 +75,8 @@ class Subject:
 def card(subject: Subject) -> dict[str, Any]:
     """The card, as the page draws it."""
     facts, name = subject.facts, subject.config.model.name
+    if not subject.looked:
+        return {"name": name, "heading": name}
     rows = [*(_about(facts) if facts else ()), *_needs(subject)]
     return {
         "name": facts.name if facts else name,
@@ -158,18 +167,35 @@ def _published(subject: Subject, facts: ModelFacts) -> tuple[str, Tone]:
 
 
 def _memory(subject: Subject) -> Row | None:
-    memory = subject.told.get("memory")
-    if not memory:
+    needed, available = _needed(subject)
+    if not needed:
         return None
-    needed, available = memory["needed"], memory.get("available")
     size = f" of {subject.image_size} px" if subject.image_size else ""
-    text = f"{bytes_in_words(needed)} for {subject.config.training.batch_size} images{size}"
+    batch = f"{subject.config.training.batch_size} images{size}"
+    text = f"about {bytes_in_words(needed)} for {batch}"
     if not available:
         return ("Memory", text, "")
     tone: Tone = "good" if needed <= NEARLY_FULL * available else "warn"
     if needed > available:
         tone = "bad"
     return ("Memory", f"{text}; {bytes_in_words(available)} are free", tone)
+
+
+def _needed(subject: Subject) -> tuple[int, int]:
+    """Bytes that a run needs at its peak, and that are free; 0 for what is not known."""
+    if memory := subject.told.get("memory"):
+        return memory["needed"], memory.get("available") or 0
+    facts, config = subject.facts, subject.config
+    if facts is None or not facts.saved_bytes:
+        return 0, 0
+    need = facts_need(
+        facts,
+        subject.image_size,
+        choice_of(config.model) or "all",
+        optimizer=config.optimizer.name,
+        on_cpu=subject.told.get("device", ON_THE_CPU) == ON_THE_CPU,
+    )
+    return need.at(math.ceil(config.training.batch_size / config.training.accumulate)), 0
 
 
 def _warnings(subject: Subject) -> list[str]:

@@ -201,6 +201,7 @@ class PickerPage(PagePanel):
             config,
             facts,
             {**foresight.of_the_data(), **(known.facts if known else {})},
+            looked=self._stock.looked,
             cached=facts is not None and facts.name in self._stock.cached,
             network=self._stock.network,
             epoch=self._epoch(facts, known),

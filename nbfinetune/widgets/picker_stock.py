@@ -15,6 +15,8 @@ class Stock:
 
     Attributes
     ----------
+    looked : bool
+        Whether anybody has.
     cached : frozenset of str
         Names whose weights lie on this machine.
     network : {"online", "offline", ""}
@@ -22,18 +24,18 @@ class Stock:
     """
 
     def __init__(self) -> None:
-        self._open = False
+        self.looked = False
         self.cached: frozenset[str] = frozenset()
         self.network = ""
 
     def look(self) -> None:
         """Read the catalogue, and what of it lies on this machine now."""
         self.cached = cached_names(catalogue())
-        self._open = True
+        self.looked = True
 
     def find(self, name: str) -> ModelFacts | None:
         """The catalogue's row of a name; None for others, and before anybody has looked."""
-        return known(name) if self._open else None
+        return known(name) if self.looked else None
 
     def columns(self) -> dict[str, list[Any]]:
         """The whole catalogue for the page."""

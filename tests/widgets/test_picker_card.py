@@ -70,10 +70,21 @@ def test_memory_is_compared_with_what_is_free(needed: float, tone: str) -> None:
     memory = {"needed": needed, "available": 4_000_000_000, "largest_batch": 24}
     about = subject({"memory": memory, "image_size": 224}, batch_size=32)
     text, shown = row(about, "Memory")
-    assert "for 32 images of 224 px; 4 GB are free" in text
+    assert text == f"about {bytes_in_words(needed)} for 32 images of 224 px; 4 GB are free"
     assert shown == tone
     told = card(about)["warnings"]
     assert told == (["That is more than is free; 24 images a batch will fit."] * (tone == "bad"))
+
+
+def test_memory_is_estimated_until_the_worker_has_looked() -> None:
+    known = replace(RESNET, saved_bytes=30_000_000)
+    config = subject(batch_size=128).config
+    whole, tone = row(Subject(config, known), "Memory")
+    assert whole.startswith("about 4.")
+    assert whole.endswith("GB for 128 images of 224 px")
+    assert tone == ""
+    pieces = Subject(subject(batch_size=128, accumulate=8).config, known)
+    assert "MB" in row(pieces, "Memory")[0]
 
 
 def test_sizes_that_the_model_does_not_take_are_warned_of() -> None:
