@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,13 +20,13 @@ from nbfinetune.models.speed import Paces, Task
 from nbfinetune.records import FineTuneConfig, ModelConfig
 from nbfinetune.runner import standby
 from nbfinetune.runner.durations import seconds_of, span
-from nbfinetune.runner.recommendations import Recommendations, reasons
+from nbfinetune.runner.recommendations import Recommendations, epochs, reasons
 from nbfinetune.runner.settings import accept_data, configure
 from nbfinetune.runner.speed_book import SpeedBook, paces, this_place
 from nbfinetune.runner.speed_measure import Measuring, SpeedMeasure
 from nbfinetune.runner.speed_table import watch
 
-__all__ = ["REFERENCES", "Search", "recommend", "recommended"]
+__all__ = ["REFERENCES", "Search", "recommend", "recommended", "recommended_for"]
 
 REFERENCES = ("mobilenetv3_large_100", "resnet18", "vit_tiny_patch16_224")
 """Measured where nothing was: depthwise convolutions, full ones, and attention."""
@@ -142,11 +142,17 @@ def recommended(
     RunError
         If nothing can be measured.
     """
-    search = search or Search()
     config = replace(config, model=ModelConfig())
     told = standby.prepare().describe(config, folder)
     if not told:
         raise RunError("the process that looks at the data went away; recommend again")
+    return recommended_for(config, told, search or Search())
+
+
+def recommended_for(
+    config: FineTuneConfig, told: Mapping[str, Any], search: Search
+) -> Recommendations:
+    """The same where the data were looked at: `told` is of `nbfinetune.runner.standing_by`."""
     situation = _situation(config, told, search)
     pace_of, bytes_of = _paces(config, told, search).of, _bytes_of(config, told["device"])
     chosen = choose(candidates(catalogue(), situation, pace_of, bytes_of), situation)
@@ -155,7 +161,7 @@ def recommended(
     return Recommendations(reasons(chosen, situation), _said(situation, told, search))
 
 
-def _situation(config: FineTuneConfig, told: dict[str, Any], search: Search) -> Situation:
+def _situation(config: FineTuneConfig, told: Mapping[str, Any], search: Search) -> Situation:
     if "data_error" in told:
         raise DataError(told["data_error"])
     if not told.get("images"):
@@ -187,7 +193,7 @@ def _usual_side(config: FineTuneConfig) -> int | None:
     return facts.image_size if facts else None
 
 
-def _paces(config: FineTuneConfig, told: dict[str, Any], search: Search) -> Paces:
+def _paces(config: FineTuneConfig, told: Mapping[str, Any], search: Search) -> Paces:
     runner = config.runner
     device = "cpu" if told["device"] == ON_THE_CPU else told["device"]
     book, place = SpeedBook(), this_place(device, runner.threads)
@@ -227,13 +233,13 @@ def _why_none(search: Search) -> str:
     return "; ".join(said)
 
 
-def _said(situation: Situation, told: dict[str, Any], search: Search) -> str:
+def _said(situation: Situation, told: Mapping[str, Any], search: Search) -> str:
     time = "without a time budget" if search.budget_s is None else f"in {span(search.budget_s)}"
     images = situation.images + situation.val_images
     here = "only weights in the cache are named" if situation.cached else "none is in the cache"
     return (
         f"For {images:,} images of {situation.classes} classes on {told['device']}, "
-        f"{situation.epochs} epochs {time}."
+        f"{epochs(situation.epochs)} {time}."
         + f" The hub can't be reached: {here}."
         * situation.offline
     )

@@ -14,7 +14,7 @@ from nbfinetune.runner.durations import span
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Recommendation", "Recommendations", "reasons"]
+__all__ = ["Recommendation", "Recommendations", "epochs", "reasons"]
 
 _WAYS = {
     "head": "only the head is trained",
@@ -94,6 +94,11 @@ class Recommendations(Sequence[Recommendation]):
         return pd.DataFrame(rows, index=roles).drop(columns="model", errors="ignore")
 
 
+def epochs(count: int) -> str:
+    """Their number in words: `1 epoch`, `5 epochs`."""
+    return "1 epoch" if count == 1 else f"{count} epochs"
+
+
 def reasons(chosen: dict[Role, Candidate], situation: Situation) -> list[Recommendation]:
     """A sentence and settings for each choice."""
     return [
@@ -118,7 +123,7 @@ def _why(one: Candidate, situation: Situation) -> str:
     facts = one.facts
     return (
         f"{facts.top1:.1f} % on ImageNet with {facts.parameters / 1e6:.3g} M parameters, "
-        f"about {span(one.seconds)} for {situation.epochs} epochs at {one.task.image_size} pixels "
+        f"about {span(one.seconds)} for {epochs(situation.epochs)} at {one.task.image_size} pixels "
         f"({one.pace.words}) and {one.needed_bytes / 1e9:.2g} GB of memory; "
         f"{_WAYS[one.task.trained]}{_because(one, situation)}.{_besides(one, situation)}"
     )
@@ -136,6 +141,8 @@ def _besides(one: Candidate, situation: Situation) -> str:
     said = ""
     if situation.budget_s is not None and one.seconds > situation.budget_s:
         said += f" That is more than {span(situation.budget_s)}: nothing better is quicker."
-    if one.facts.name not in situation.cached:
-        said += f" {one.facts.weights_bytes / 1e6:.0f} MB are to be downloaded first."
-    return said
+    if one.facts.name in situation.cached:
+        return said
+    if situation.offline:
+        return f"{said} Its weights are not on this machine."
+    return f"{said} {one.facts.weights_bytes / 1e6:.0f} MB are to be downloaded first."
