@@ -143,11 +143,13 @@ def test_a_listener_that_breaks_does_not_silence_the_others(run, listener, caplo
         def hear(self, update) -> None:
             raise ValueError("no page")
 
-    broken = Broken()
+    broken, told_after_it = Broken(), Listener()
     listener.follower.subscribe(broken.hear)
+    listener.follower.subscribe(told_after_it.hear)
     listener.until(lambda updates: updates)
     run.append([step_done(151)])
     listener.until(lambda updates: updates[-1].seq == run.last_seq())
+    told_after_it.until(lambda updates: updates)
     assert "could not take an update" in caplog.text
 
 

@@ -41,7 +41,7 @@ def until(picker: ModelPicker) -> Callable[..., None]:
 
     def wait(condition: Callable[[], object]) -> None:
         while not condition():
-            assert came.wait(60), "this never came true"
+            assert came.wait(120), "this never came true"
             came.clear()
 
     return wait
