@@ -28,7 +28,9 @@ FEW, SOME = (300, 15), (3000, 150)
 """Images, and images of a class: below, the head alone is trained, or everything gently."""
 
 SMALL_ENOUGH = ((1_000, 60e6), (10_000, 120e6))
-"""Training images, and the parameters that they are enough for."""
+"""Training images, and the parameters that they are enough for where they are large."""
+
+LARGE_PX = 224
 
 BATCHES = (32, 16, 8)
 ROOM = 0.9
@@ -86,6 +88,12 @@ class Situation:
         if self.images < FEW[0] or each < FEW[1]:
             return "head"
         return "gentle" if self.images < SOME[0] or each < SOME[1] else "all"
+
+    @property
+    def most_parameters(self) -> float:
+        """What so many images of their size are enough for."""
+        enough = next((most for count, most in SMALL_ENOUGH if self.images < count), math.inf)
+        return enough * min(1.0, (self.image_size or LARGE_PX) / LARGE_PX)
 
     def allowance_s(self, role: Role) -> float:
         """Seconds that the role's model may take for all epochs."""
@@ -167,8 +175,7 @@ def candidates(
 def _is_eligible(row: ModelFacts, situation: Situation) -> bool:
     licensed = situation.any_license or row.license_kind == "permissive"
     known = row.pretrained and row.top1 is not None and row.macs > 0
-    most = next((most for images, most in SMALL_ENOUGH if situation.images < images), math.inf)
-    return licensed and known and row.parameters <= most
+    return licensed and known and row.parameters <= situation.most_parameters
 
 
 def _sizes(row: ModelFacts, situation: Situation) -> list[int]:

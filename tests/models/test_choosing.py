@@ -97,6 +97,15 @@ def test_few_images_are_not_for_huge_models() -> None:
     assert names(replace(few, images=50_000), [QUICK, MIDDLING, huge])["best"] == "huge"
 
 
+def test_small_images_are_for_smaller_models() -> None:
+    few = Situation(images=5_000, classes=10)
+    assert replace(few, image_size=56).most_parameters == few.most_parameters / 4
+    assert replace(few, image_size=512).most_parameters == few.most_parameters
+    wide = row("wide", parameters=50_000_000)
+    assert found(few, [wide])
+    assert found(replace(few, image_size=32), [wide]) == []
+
+
 def test_memory_lowers_the_batch_and_then_leaves_a_model_out() -> None:
     heavy = row("heavy", saved_bytes=10**8)
     wide = [replace(MANY, available_bytes=int(free)) for free in (8e9, 2e9, 1.1e9, 5e8)]
