@@ -23,6 +23,7 @@ from nbfinetune.engine.losses import make_loss
 from nbfinetune.engine.randomness import seed_everything
 from nbfinetune.engine.world import World
 from nbfinetune.models.build import build
+from nbfinetune.models.fitting import check_batch
 from nbfinetune.models.groups import (
     LayerGroup,
     frozen_at_start,
@@ -30,6 +31,7 @@ from nbfinetune.models.groups import (
     set_trainable,
 )
 from nbfinetune.models.inputs import ModelInput, choose_image_size, model_input
+from nbfinetune.models.memory import available_bytes
 from nbfinetune.records import FineTuneConfig, ModelConfig, PhaseStarted
 
 OnSkip = Callable[[str, str], None]
@@ -143,9 +145,19 @@ def assemble(
     images = open_images(config.data.source, index, folder)
     images = with_channels(images, config.model.in_chans)
     emit(PhaseStarted(phase=f"building {config.model.name}"))
-    seed_everything(config.seed)
     facts = model_input(config.model.name, config.model.in_chans)
     size = choose_image_size(facts, config.data.image_size, median_side(images))
+    if placement.device.type == "cpu":
+        check_batch(
+            config,
+            images=len(index.train),
+            num_classes=len(index.classes),
+            image_size=size,
+            half=placement.precision != "fp32",
+            available=available_bytes(placement.device),
+        )
+    # After whatever was looked at above: weights depend on the seed alone.
+    seed_everything(config.seed)
     built = build(
         _without_weights(config.model) if restored else config.model,
         num_classes=len(index.classes),

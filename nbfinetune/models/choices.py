@@ -144,25 +144,38 @@ def run_need(costs: PartCosts, config: FineTuneConfig, *, on_cpu: bool, half: bo
     )
 
 
-def images_at_once(config: FineTuneConfig) -> int:
-    """Images that go through the model at a time: a batch, or a piece of it."""
-    return -(-config.training.batch_size // config.training.accumulate)
+def images_at_once(config: FineTuneConfig, images: int | None = None) -> int:
+    """Images that go through the model at a time: a batch, or a piece of it.
+
+    Parameters
+    ----------
+    images : int, optional
+        That there are to train on; no batch has more.
+    """
+    piece = -(-config.training.batch_size // config.training.accumulate)
+    return piece if images is None else min(piece, images)
 
 
-def choices(costs: PartCosts, config: FineTuneConfig, *, on_cpu: bool, half: bool) -> list[Choice]:
-    """The ways to train a model that are offered, from everything to the head alone."""
+def choices(
+    costs: PartCosts, config: FineTuneConfig, batch: int, *, on_cpu: bool, half: bool
+) -> list[Choice]:
+    """The ways to train a model that are offered, from everything to the head alone.
+
+    Parameters
+    ----------
+    batch : int
+        Images that go through at a time.
+    on_cpu, half : bool
+        As for `run_need`.
+    """
     counts = range(min(MOST_STAGES, costs.stages - 1), 0, -1)
     names = ["all", "gentle", *map(stages_choice, counts), "head"]
-    return [_costed(name, costs, config, on_cpu=on_cpu, half=half) for name in names]
-
-
-def _costed(
-    name: str, costs: PartCosts, config: FineTuneConfig, *, on_cpu: bool, half: bool
-) -> Choice:
-    model = replace(config.model, freeze_epochs=0, **choice_settings(name))
-    need = run_need(costs, replace(config, model=model), on_cpu=on_cpu, half=half)
-    trained = costs.of(model).trained
-    return Choice(name, choice_label(name), trained, need.at(images_at_once(config)))
+    found = []
+    for name in names:
+        model = replace(config.model, freeze_epochs=0, **choice_settings(name))
+        need = run_need(costs, replace(config, model=model), on_cpu=on_cpu, half=half)
+        found.append(Choice(name, choice_label(name), costs.of(model).trained, need.at(batch)))
+    return found
 
 
 @lru_cache(maxsize=16)

@@ -15,7 +15,13 @@ PLENTY = 2
 
 
 def check_batch(
-    config: FineTuneConfig, *, num_classes: int, image_size: int, half: bool, available: int
+    config: FineTuneConfig,
+    *,
+    images: int,
+    num_classes: int,
+    image_size: int,
+    half: bool,
+    available: int,
 ) -> None:
     """Refuse a batch that the machine's own memory can't hold.
 
@@ -24,6 +30,8 @@ def check_batch(
 
     Parameters
     ----------
+    images : int
+        That there are to train on.
     image_size : int
         Side in pixels.
     half : bool
@@ -36,9 +44,9 @@ def check_batch(
     BatchTooLarge
         With the largest batch that fits.
     """
-    if ":" in config.model.name or _plenty(config, image_size, available):
+    batch = images_at_once(config, images)
+    if ":" in config.model.name or _plenty(config.model.name, image_size, batch, available):
         return
-    batch = images_at_once(config)
     try:
         costs = part_costs(config.model, num_classes, image_size, batch)
     except ModelError:
@@ -46,29 +54,28 @@ def check_batch(
         return
     need = run_need(costs, config, on_cpu=True, half=half)
     if need.at(batch) > available:
-        raise BatchTooLarge(_sentence(config, image_size, need, available))
+        raise BatchTooLarge(_sentence(config, image_size, batch, need, available))
 
 
-def _plenty(config: FineTuneConfig, image_size: int, available: int) -> bool:
-    facts = known(config.model.name)
+def _plenty(name: str, image_size: int, batch: int, available: int) -> bool:
+    facts = known(name)
     if facts is None or not facts.saved_bytes:
         return False
-    return PLENTY * facts_need(facts, image_size).at(images_at_once(config)) < available
+    return PLENTY * facts_need(facts, image_size).at(batch) < available
 
 
-def _sentence(config: FineTuneConfig, image_size: int, need: MemoryNeed, available: int) -> str:
-    batch, largest = images_at_once(config), need.largest_batch(available)
+def _sentence(
+    config: FineTuneConfig, image_size: int, batch: int, need: MemoryNeed, available: int
+) -> str:
+    largest = need.largest_batch(available)
     said = (
         f"{batch} images of {image_size} px at a time need {need.at(batch) / 1e9:.1f} GB with "
         f"{config.model.name}, and {available / 1e9:.1f} GB are free; "
     )
     if not largest:
-        return f"{said}not even one fits: choose a smaller model or freeze='backbone'"
-    if config.training.accumulate == 1:
-        pieces = -(-batch // largest)
-        return (
-            f"{said}the largest batch_size that fits is {largest}; lower it, or keep it and let "
-            f"it go through in pieces with accumulate={pieces}"
-        )
+        return f"{said}not even one fits: choose a smaller model, or freeze='backbone'"
     pieces = -(-config.training.batch_size // largest)
-    return f"{said}{largest} fit: set accumulate={pieces}, or lower batch_size"
+    return (
+        f"{said}the largest batch_size that fits is {largest * config.training.accumulate}; "
+        f"lower it, or let the batch go through in pieces with accumulate={pieces}"
+    )

@@ -45,11 +45,16 @@ def describe(config: FineTuneConfig, folder: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Any of ``device``, ``parameters``, ``classes``, ``images``, and how the model sees one:
-        ``image_size``, ``interpolation``, ``crop_pct``; ``model_error`` and ``data_error`` where
-        the look found what would end the run at once.
+        Any of ``device``, ``classes``, ``images``, and how the model sees one: ``image_size``,
+        ``interpolation``, ``crop_pct``. Of the model ``parameters``, ``macs`` (multiply-accumulates
+        of an image), ``stages`` (before the head), ``memory`` (bytes ``needed`` and ``available``,
+        and the ``largest_batch``; the last two are None on an accelerator) and ``choices`` (each
+        with ``name``, ``label``, parameters ``trained`` and bytes of ``memory``).
+        ``model_error`` and ``data_error`` where the look found what would end the run at once.
     """
-    facts: dict[str, Any] = {"device": _device(config.runner.device)}
+    device = _device(config.runner.device)
+    # Its name would need a context on the device, which would keep its memory while we wait.
+    facts: dict[str, Any] = {"device": "the CPU" if device == "cpu" else device}
     images, classes = None, 2
     try:
         images = _images(config, folder)
@@ -60,8 +65,7 @@ def describe(config: FineTuneConfig, folder: Path) -> dict[str, Any]:
     except NbFinetuneError as error:
         facts["data_error"] = str(error)
     try:
-        facts["parameters"] = _parameters(config.model.name, classes)
-        facts |= _view(config, images)
+        facts |= _of_the_model(config, images, classes, device)
     except NbFinetuneError as error:
         facts["model_error"] = str(error)
     return facts
@@ -103,56 +107,23 @@ def _images(config: FineTuneConfig, folder: Path) -> ImageSet | None:
     return with_channels(images, config.model.in_chans)
 
 
-def _view(config: FineTuneConfig, images: ImageSet | None) -> dict[str, Any]:
-    """How a run of `config` would see an image; empty where only its images or code can tell."""
-    if images is None or ":" in config.model.name:
-        return {}
-    from nbfinetune.data.images import median_side
-    from nbfinetune.models.inputs import choose_image_size, model_input
+def _of_the_model(
+    config: FineTuneConfig, images: ImageSet | None, classes: int, device: str
+) -> dict[str, Any]:
+    if ":" in config.model.name:
+        return {"parameters": None}
+    from nbfinetune.runner.model_outlook import model_outlook
 
-    wanted = model_input(config.model.name)
-    size = choose_image_size(wanted, config.data.image_size, median_side(images))
-    return {
-        "image_size": size,
-        "interpolation": wanted.interpolation,
-        "crop_pct": wanted.crop_pct,
-    }
-
-
-def _parameters(name: str, classes: int) -> int | None:
-    """Weights of the network; None where it is the user's own code, which may still change."""
-    from nbfinetune.models.names import parse_name
-
-    if ":" in name:
-        return None
-    parsed = parse_name(name)
-    import torch
-
-    with torch.device("meta"):
-        model = _blank(parsed.origin, parsed.architecture, classes)
-    return int(sum(weight.numel() for weight in model.parameters()))
-
-
-def _blank(origin: str, architecture: str, classes: int) -> Any:
-    if origin == "torchvision":
-        import torchvision
-
-        return torchvision.models.get_model(architecture, num_classes=classes)
-    import timm
-
-    return timm.create_model(architecture, num_classes=classes)
+    return model_outlook(config, images, classes, device.partition(":")[0])
 
 
 def _device(wanted: str) -> str:
+    if wanted != "auto":
+        return wanted
     import torch
 
-    if wanted == "auto":
-        here = torch.accelerator.is_available() and torch.accelerator.current_accelerator()
-        wanted = here.type if here else "cpu"
-    if wanted == "cpu":
-        return "the CPU"
-    # The name would need a context on the device, which would keep its memory while we wait.
-    return wanted
+    here = torch.accelerator.is_available() and torch.accelerator.current_accelerator()
+    return here.type if here else "cpu"
 
 
 if __name__ == "__main__":

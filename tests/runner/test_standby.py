@@ -69,3 +69,18 @@ def test_it_leaves_when_its_kernel_is_killed(until: Callable[..., None]) -> None
     pid = int(done.stdout)
     until(lambda: started_at(pid) is None)
     assert pid != os.getpid()
+
+
+def test_it_tells_what_the_model_takes_and_each_way_to_train_it() -> None:
+    waiting = standby.prepare()
+    facts = waiting.describe(config(batch_size=16, image_size=64))
+    memory, choices = facts["memory"], facts["choices"]
+    assert 0 < memory["needed"] < memory["available"]
+    assert memory["largest_batch"] > 16
+    assert facts["macs"] > 0
+    assert [choice["name"] for choice in choices[:2]] == ["all", "gentle"]
+    assert choices[0]["memory"] == memory["needed"]
+    assert choices[0]["trained"] == facts["parameters"]
+    assert choices[-1]["name"] == "head"
+    fewer = waiting.describe(config(train_stages=facts["stages"] + 1))
+    assert f"has {facts['stages']}; leave train_stages out" in fewer["model_error"]
