@@ -156,6 +156,8 @@ def test_a_weights_file_is_browsed_and_refused_where_it_holds_none(notebook: Not
     (notebook.folder / "notes.safetensors").write_text("these are no weights")
     (notebook.folder / "older").mkdir()
     notebook.run(SURFACE)
+    # What the worker finds out makes room for itself above.
+    expect(region(notebook)).to_contain_text("Memory", timeout=60_000)
     region(notebook).get_by_text("More", exact=True).click()
     region(notebook).get_by_role("button", name="Browse…").click()
     dialog = notebook.page.get_by_role("dialog", name="Weights file")
@@ -169,7 +171,7 @@ def test_a_weights_file_is_browsed_and_refused_where_it_holds_none(notebook: Not
 
 
 @pytest.mark.slow
-def test_a_shortlist_is_measured_on_this_machine(notebook: NotebookPage) -> None:
+def test_a_shortlist_is_measured_here_and_a_recommendation_is_taken(notebook: NotebookPage) -> None:
     notebook.run(SURFACE)
     dialog = compare(notebook)
     dialog.get_by_role("searchbox", name="Search").fill(TINY)
@@ -179,3 +181,10 @@ def test_a_shortlist_is_measured_on_this_machine(notebook: NotebookPage) -> None
     expect(speed).to_have_text(re.compile(r"^[\d,.]+$"), timeout=90_000)
     dialog.get_by_role("button", name="Speed here").click()
     wait_until(lambda: notebook.page.evaluate(PLACE, TINY), page=notebook.page)
+    dialog.get_by_role("button", name="Recommend three").click()
+    advice = dialog.get_by_role("group", name="Recommended").locator("button[aria-pressed]")
+    expect(advice).to_have_count(3, timeout=90_000)
+    advice.last.click()
+    expect(advice.last).to_have_attribute("aria-pressed", "true")
+    name = advice.last.locator(".nbft-recommended-name").inner_text()
+    expect(dialog).to_contain_text(f"Chosen: {name}")

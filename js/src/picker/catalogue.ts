@@ -16,7 +16,8 @@ export class Catalogue {
   /** Why there are no rows. */
   trouble = "";
   private byName = new Map<string, Row>();
-  private asked = false;
+  /** When the rows were asked for last; endlessly long ago where they never came. */
+  private askedAt = Number.NEGATIVE_INFINITY;
   private readonly listeners = new Map<Event, Set<() => void>>();
   private plotly: ((script: ArrayBuffer) => void)[] = [];
 
@@ -27,13 +28,14 @@ export class Catalogue {
     signal.addEventListener("abort", () => model.off("msg:custom", hear));
   }
 
-  /** Ask for the rows, unless they are there or on their way. */
-  async fetch(): Promise<void> {
-    if (this.asked) return;
-    this.asked = true;
+  /** Ask for the rows, unless they are there or on their way and not older than that. */
+  async fetch(oldestMs = Number.POSITIVE_INFINITY): Promise<void> {
+    if (performance.now() - this.askedAt < oldestMs) return;
+    this.askedAt = performance.now();
     this.trouble = await this.ask("catalogue");
-    this.asked = !this.trouble;
-    if (this.trouble) this.tell("rows");
+    if (!this.trouble) return;
+    this.askedAt = Number.NEGATIVE_INFINITY;
+    this.tell("rows");
   }
 
   /** A row by its full name; of an architecture its default weights. */

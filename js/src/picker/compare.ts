@@ -59,6 +59,10 @@ export class Compare {
     this.bar.take({ ...this.filters, words });
   }
 
+  focus(): void {
+    this.bar.focus();
+  }
+
   private filter(filters: Filters): void {
     this.filters = filters;
     this.refilter();

@@ -43,6 +43,10 @@ export class FilterBar {
     this.read();
   }
 
+  focus(): void {
+    this.words.focus();
+  }
+
   draw(left: number, all: number): void {
     setText(this.left, all ? `${count(left)} of ${count(all)}` : "");
     show(this.clear, setFilters(this.filters).length > 0);

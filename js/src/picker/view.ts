@@ -16,6 +16,8 @@ import { SearchBox } from "./search_box";
 
 /** The catalogue is fetched when the page has nothing better to do, at the latest after this. */
 const PATIENCE_MS = 3000;
+/** Who compares sees what is here and whether the hub answers by now, not as it was when the page opened. */
+const STALE_MS = 60_000;
 
 export class PickerView {
   private readonly fields: FieldView[];
@@ -90,7 +92,7 @@ export class PickerView {
   }
 
   private openCompare(words: string): void {
-    void this.catalogue.fetch();
+    void this.catalogue.fetch(STALE_MS);
     if (!this.compare) {
       this.compare = new Compare(this.model, this.catalogue, this.signal, () => this.dialog?.close());
       this.dialog = new Dialog("Compare models", "nbft-compare-dialog", this.compare.element, this.signal);
@@ -98,6 +100,7 @@ export class PickerView {
     }
     this.dialog?.open();
     if (words) this.compare.search(words);
+    this.compare.focus();
     if (!this.dialog) this.compare.element.scrollIntoView({ block: "nearest" });
   }
 
