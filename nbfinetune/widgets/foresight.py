@@ -92,7 +92,7 @@ def against(config: FineTuneConfig, facts: Mapping[str, Any], *, named: bool) ->
     available, batch = memory.get("available"), config.training.batch_size
     # An accelerator's batch is halved by itself; the machine's own memory takes all down with it.
     if facts.get("device") == ON_THE_CPU and available and memory["needed"] > available:
-        largest = memory.get("largest_batch") or 0
+        largest = config.training.accumulate * (memory.get("largest_batch") or 0)
         wrong["batch_size"] = (
             f"{batch} images don’t fit into memory with this model; {largest} do"
             if largest

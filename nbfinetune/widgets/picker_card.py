@@ -171,7 +171,9 @@ def _memory(subject: Subject) -> Row | None:
     if not needed:
         return None
     size = f" of {subject.image_size} px" if subject.image_size else ""
-    batch = f"{subject.config.training.batch_size} images{size}"
+    training = subject.config.training
+    pieces = f" in {training.accumulate} pieces" if training.accumulate > 1 else ""
+    batch = f"{training.batch_size} images{size}{pieces}"
     text = f"about {bytes_in_words(needed)} for {batch}"
     if not available:
         return ("Memory", text, "")
@@ -212,7 +214,7 @@ def _warnings(subject: Subject) -> list[str]:
             )
     memory = subject.told.get("memory") or {}
     if memory.get("available") and memory["needed"] > memory["available"]:
-        largest = memory.get("largest_batch") or 0
+        largest = subject.config.training.accumulate * (memory.get("largest_batch") or 0)
         remedy = f"{largest} images a batch will" if largest else "not even one image will"
         warnings.append(f"That is more than is free; {remedy} fit.")
     return warnings
