@@ -11,7 +11,7 @@ import { Index } from "../src/picker/search";
 const rows: Row[] = rowsOf({
   name: ["small", "middle", "large", "worse", "bare"],
   parameters: [2e6, 10e6, 90e6, 40e6, 5e6],
-  macs: [0.3e9, 2e9, 20e9, 9e9, null],
+  macs: [0.3e9, 2e9, 20e9, 9e9, 0],
   top1: [65, 75, 85, 70, null],
   kind: ["cnn", "cnn", "transformer", "hybrid", "mlp"],
   license: ["mit", "cc-by-nc-4.0", "mit", "odd", ""],
@@ -38,6 +38,7 @@ test("filters that leave nothing say which of them is in the way", () => {
   const filters = { ...NO_FILTERS, license: "permissive" as const, cached: true, parametersM: 20 };
   assert.deepEqual(setFilters(filters), ["license", "parametersM", "cached"]);
   assert.deepEqual(inTheWay(rows, index, filters), { name: "license", left: 1 });
+  assert.deepEqual(inTheWay(rows, index, { ...NO_FILTERS, kind: "transformer", parametersM: 20 }), { name: "kind", left: 3 });
   assert.equal(inTheWay(rows, index, { ...NO_FILTERS, kind: "mlp", words: "large", cached: true }), undefined);
 });
 
@@ -64,7 +65,9 @@ test("names in the picture have room, and never lie on one another", () => {
   const frame = { axis: "macs" as const, ranges: rangesOf(many, many), theme: {} as never, width: 600, height: 400 };
   const few = [...named(many, frame)];
   assert.ok(few.length > 5 && few.length < 40, String(few.length));
-  assert.ok(!named(many, frame, many[100]).has(many[101]!));
+  const covered = few[3]!;
+  const chosen = { ...covered, y: covered.y + 15 * ((frame.ranges.y[1] - frame.ranges.y[0]) / frame.height) };
+  assert.ok(!named(many, frame, chosen).has(covered), "the chosen one's name lies there");
 });
 
 test("a few hopeless ones do not squeeze the picture, but what is kept is in it", () => {

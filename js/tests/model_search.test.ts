@@ -60,7 +60,7 @@ test("slips are forgiven where nothing else answers, and marked as such", () => 
   assert.deepEqual([found[0]?.row.name, found[0]?.rank], ["resnet18.a1_in1k", Rank.Alike]);
   assert.equal(index.find("efficeintnet_b0")[0]?.row.name, "efficientnet_b0.ra_in1k");
   assert.deepEqual(names("qqqqqqqq"), []);
-  assert.deepEqual(names("zz"), []);
+  assert.deepEqual(names("rex"), [], "three letters are too few for a slip");
   assert.deepEqual(names("  "), []);
 });
 
