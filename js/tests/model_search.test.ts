@@ -58,6 +58,7 @@ test("what is here comes first where nothing can be fetched", () => {
 test("slips are forgiven where nothing else answers, and marked as such", () => {
   const found = index.find("resnt18");
   assert.deepEqual([found[0]?.row.name, found[0]?.rank], ["resnet18.a1_in1k", Rank.Alike]);
+  assert.equal(index.find("resnt")[0]?.row.name, "resnet18.a1_in1k", "half a name with a slip");
   assert.equal(index.find("efficeintnet_b0")[0]?.row.name, "efficientnet_b0.ra_in1k");
   assert.deepEqual(names("qqqqqqqq"), []);
   assert.deepEqual(names("rex"), [], "three letters are too few for a slip");

@@ -50,7 +50,7 @@ export class Index {
     return this.entries
       .filter(({ row }) => row.isDefault)
       .map((entry) => ({ entry, rank: Rank.Alike, slips: slips(asked, entry.key, allowed) }))
-      .filter((one) => one.slips <= allowed)
+      .filter((one) => Math.floor(one.slips) <= allowed)
       .sort((a, b) => a.slips - b.slips || a.entry.key.length - b.entry.key.length)
       .slice(0, MOST_ALIKE);
   }
