@@ -70,11 +70,9 @@ def _asked_of_timm(
     module: nn.Module, name: ModelName, config: ModelConfig, shape: Shape
 ) -> list[str]:
     plain = sketch(ModelConfig(name=name.full), shape)
-    count, pooling = config.drop_stages, own_pooling(plain)
+    count, pooling = config.drop_stages, own_pooling(module) or own_pooling(plain)
     cut = f"[{last_kept(plain, count)}], prune_norm=False, prune_head=False"
     lines = [f"model.prune_intermediate_layers({cut})"] if count else []
-    if config.pooling != "own" and not any(isinstance(m, GlobalPool) for m in module.modules()):
-        pooling = config.pooling
     if pooling != own_pooling(plain) or count:
         lines.append(f"model.reset_classifier({shape.num_classes}, {pooling!r})")
     return lines

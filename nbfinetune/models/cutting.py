@@ -39,7 +39,7 @@ def cut_stages(module: nn.Module, heads: tuple[str, ...], count: int, name: str)
         most = f"drop {len(backbone) - 1} at most" if len(backbone) > 1 else "leave drop_stages out"
         raise ConfigError(f"drop_stages is {count}, but {name} has {counted(backbone)}; {most}")
     if hasattr(module, "prune_intermediate_layers"):
-        _prune(module, count)
+        _prune(module, count, name)
     else:
         _blank(module, heads, backbone[:-count], backbone[-count:])
 
@@ -49,10 +49,21 @@ def last_kept(module: nn.Module, count: int) -> int:
     return len(stage_ends(module)) - 1 - count
 
 
-def _prune(module: Any, count: int) -> None:
+def _prune(module: Any, count: int, name: str) -> None:
     classes, pooling = module.num_classes, own_pooling(module)
-    module.prune_intermediate_layers([last_kept(module, count)], prune_norm=False, prune_head=False)
-    module.reset_classifier(classes, pooling)
+    try:
+        kept = [last_kept(module, count)]
+        module.prune_intermediate_layers(kept, prune_norm=False, prune_head=False)
+        try:
+            module.reset_classifier(classes, pooling)
+        except AssertionError:
+            # The token that it pooled joins in one of the last blocks (ConViT, VOLO).
+            module.reset_classifier(classes, "avg")
+    except (AssertionError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"drop_stages is {count}, but {name} can't go without its last stages "
+            f"({str(error) or type(error).__name__}); leave drop_stages out"
+        ) from error
 
 
 def _blank(

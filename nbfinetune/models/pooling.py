@@ -53,6 +53,10 @@ class GlobalPool(nn.Module):
         both = [features.mean(self.dims, keepdim=keep), features.amax(self.dims, keepdim=keep)]
         return torch.cat(both, dim=1 if self.flatten or 1 not in self.dims else -1)
 
+    def is_identity(self) -> bool:
+        """Whether nothing is pooled, as some heads of timm ask."""
+        return False
+
     def extra_repr(self) -> str:
         """What `print(model)` shows."""
         return f"{self.kind!r}, dims={self.dims}, flatten={self.flatten}"
@@ -125,7 +129,7 @@ def _ask(module: Any, kind: str, name: str) -> None:
     try:
         module.reset_classifier(module.num_classes, kind)
     except (AssertionError, TypeError, ValueError) as error:
-        raise refused(kind, name, str(error) or type(error).__name__) from error
+        raise refused(kind, name, str(error) or "it takes its own only") from error
 
 
 def _cut_what_reads_a_grid(module: nn.Module, heads: tuple[str, ...]) -> None:

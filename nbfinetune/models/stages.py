@@ -42,8 +42,22 @@ def stage_numbers(module: nn.Module, blocks: Sequence[Sequence[str]]) -> list[in
 
 def stage_ends(module: nn.Module) -> list[str]:
     """Modules with which the stages of a timm model end; empty for other models."""
-    info: Any = getattr(module, "feature_info", None) or ()
-    return [stage["module"] for stage in info] if isinstance(info, (list, tuple)) else []
+    info: Any = getattr(module, "feature_info", None)
+    if not info or not isinstance(info, (list, tuple)):
+        return []
+    ends = [stage["module"] for stage in info]
+    modules = dict(module.named_modules())
+    if ends[0] in modules:
+        return ends
+    # Some name modules that they have not; the stages are then the list that is as long.
+    lists = [
+        path
+        for path, layer in modules.items()
+        if isinstance(layer, (nn.ModuleList, nn.Sequential)) and len(layer) == len(ends)
+    ]
+    alike = [path for path in lists if ends[0].split(".")[0] in path.split(".")[-1]]
+    chosen = (alike or lists)[:1]
+    return [f"{path}.{place}" for path in chosen for place in range(len(ends))] or ends
 
 
 def _by_ends(module: nn.Module, blocks: Sequence[Sequence[str]], ends: list[str]) -> list[int]:

@@ -14,6 +14,8 @@ from nbfinetune.models.groups import frozen_at_start, layer_groups, set_trainabl
 from nbfinetune.models.heads import head_names
 from nbfinetune.models.inputs import model_input
 from nbfinetune.models.pooling import GlobalPool
+from nbfinetune.models.rehearsal import sketch
+from nbfinetune.models.shape import Shape
 from nbfinetune.records import ModelConfig
 
 MOBILENET = "weights/mobilenetv2_100.in1k_dropin.safetensors"
@@ -160,6 +162,7 @@ def test_an_exponent_is_trained_with_the_head_when_all_else_is_frozen():
         ("deit_tiny_distilled_patch16_224", 32, {"pooling": "max"}, "read tokens of their own"),
         ("levit_128s", 224, {"pooling": "max"}, "Only avg pooling"),
         ("convnext_atto", 32, {"pooling": "catavgmax"}, "does not work with pooling='catavgmax'"),
+        ("efficientformer_l1", 224, {"drop_stages": 1}, "can't go without its last stages"),
     ],
 )
 def test_what_can_not_be_changed_is_refused_with_the_reason(name, size, rest, sentence):
@@ -193,6 +196,17 @@ def test_the_last_stages_are_those_of_the_lowest_resolutions(name, names):
     set_trainable(made.module, groups, frozen_at_start(made.module, made.head_names, config))
     learning = [name for name, weight in made.module.named_parameters() if weight.requires_grad]
     assert sorted(learning) == sorted((*last.parameter_names, *head.parameter_names))
+
+
+@pytest.mark.parametrize("name", ["mvitv2_tiny", "twins_svt_small", "hgnetv2_b0", "levit_128s"])
+def test_a_model_that_misnames_its_stages_has_them_all_the_same(name):
+    module = sketch(ModelConfig(name=name), Shape(5, 224))
+    assert len(stages(module, head_names(module))) == 1 + len(module.feature_info)
+
+
+def test_a_token_that_joins_in_a_cut_block_is_made_up_for_by_the_mean():
+    module = sketch(ModelConfig(name="convit_tiny", drop_stages=2), Shape(5, 224))
+    assert (len(module.blocks), module.global_pool) == (10, "avg")
 
 
 def test_contradicting_or_too_many_trained_stages_are_refused():
