@@ -12,6 +12,8 @@ export interface Found {
 
 interface Entry {
   row: Row;
+  /** Place among rows that answer equally well. */
+  order: number;
   /** Letters and digits of the architecture, and of the whole name. */
   key: string;
   full: string;
@@ -27,9 +29,10 @@ export class Index {
   private readonly entries: Entry[];
 
   constructor(rows: readonly Row[]) {
-    this.entries = rows.map((row) => ({
-      row, key: squashed(row.architecture), full: squashed(row.name), about: aboutOf(row),
-    }));
+    this.entries = rows
+      .map((row) => ({ row, order: 0, key: squashed(row.architecture), full: squashed(row.name), about: aboutOf(row) }))
+      .sort(byDefault);
+    this.entries.forEach((entry, place) => (entry.order = place));
   }
 
   /** Every row that answers, the best first; `cachedFirst` where nothing can be downloaded. */
@@ -38,13 +41,15 @@ export class Index {
     if (!asked) return [];
     const words = query.toLowerCase().split(/[^a-z0-9]+/).filter(Boolean);
     const found = this.entries
-      .map((entry) => ({ entry, rank: rankOf(entry, asked, words) }))
+      .map((entry) => ({ entry, rank: rankOf(entry, asked, words), slips: 0 }))
       .filter(({ rank }) => rank < Rank.No);
-    const ordered = (found.length ? found : this.alike(asked)).sort((a, b) => compare(a, b, cachedFirst));
-    return ordered.map(({ entry, rank }) => ({ row: entry.row, rank }));
+    return (found.length ? found : this.alike(asked))
+      .map((one) => ({ ...one, score: scoreOf(one, cachedFirst) }))
+      .sort((a, b) => a.score - b.score)
+      .map(({ entry, rank }) => ({ row: entry.row, rank }));
   }
 
-  private alike(asked: string): { entry: Entry; rank: Rank; slips: number }[] {
+  private alike(asked: string): Ranked[] {
     if (asked.length < LEAST_FOR_SLIPS) return [];
     const allowed = Math.max(1, Math.floor(asked.length / 4));
     return this.entries
@@ -108,20 +113,26 @@ function inOrder(text: string, words: string[]): boolean {
   return true;
 }
 
-type Ranked = { entry: Entry; rank: Rank; slips?: number };
+interface Ranked {
+  entry: Entry;
+  rank: Rank;
+  slips: number;
+}
 
-function compare(a: Ranked, b: Ranked, cachedFirst: boolean): number {
-  const [one, other] = [a.entry.row, b.entry.row];
+/** Lower comes first. One number a row: a letter may leave two thousand of them to sort. */
+function scoreOf({ entry, rank, slips }: Ranked, cachedFirst: boolean): number {
+  const { row, order } = entry;
+  // Nobody who types half a name means an architecture that comes without weights.
+  const unlikely = 2 * Number(rank !== Rank.Exact) + Number(!row.pretrained);
+  const away = Number(cachedFirst && !row.cached);
+  return (2 * (10 * unlikely + rank) + away) * 1e8 + Math.round(100 * slips) * 1e4 + order;
+}
+
+function byDefault(one: Entry, other: Entry): number {
   return (
-    // Nobody who types half a name means an architecture that comes without weights.
-    Number(a.rank !== Rank.Exact) - Number(b.rank !== Rank.Exact) ||
-    Number(other.pretrained) - Number(one.pretrained) ||
-    a.rank - b.rank ||
-    (cachedFirst ? Number(other.cached) - Number(one.cached) : 0) ||
-    Number(other.isDefault) - Number(one.isDefault) ||
-    (a.slips ?? 0) - (b.slips ?? 0) ||
-    a.entry.key.length - b.entry.key.length ||
-    (a.entry.key < b.entry.key ? -1 : a.entry.key > b.entry.key ? 1 : 0) ||
-    (other.top1 || 0) - (one.top1 || 0)
+    Number(other.row.isDefault) - Number(one.row.isDefault) ||
+    one.key.length - other.key.length ||
+    (one.key < other.key ? -1 : one.key > other.key ? 1 : 0) ||
+    (other.row.top1 || 0) - (one.row.top1 || 0)
   );
 }
