@@ -100,25 +100,25 @@ class _Peak:
     def __init__(self, placement: Placement) -> None:
         import torch
 
-        self._placement = placement
+        self._placement, self._tells = placement, False
         if placement.asynchronous:
             torch.accelerator.reset_peak_memory_stats(placement.device)
         else:
             # The kernel's own peak starts again from here (proc(5)); elsewhere there is none.
             with contextlib.suppress(OSError):
                 Path("/proc/self/clear_refs").write_text("5")
+                self._tells = True
         self._before: float = psutil.Process().memory_info().rss / 2**20
 
     def mb(self) -> float | None:
         """MiB; None where the system does not tell."""
         if self._placement.asynchronous:
             return self._placement.memory_mb()
-        with contextlib.suppress(OSError):
-            lines = Path("/proc/self/status").read_text().splitlines()
-            peaks = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
-            if peaks:
-                return max(0.0, peaks[0] / 2**10 - self._before)
-        return None
+        if not self._tells:
+            return None
+        lines = Path("/proc/self/status").read_text().splitlines()
+        peaks = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
+        return max(0.0, peaks[0] / 2**10 - self._before) if peaks else None
 
 
 def _give_back() -> None:

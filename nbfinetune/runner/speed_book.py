@@ -169,7 +169,7 @@ def _accelerator() -> str:
     """Type of the accelerator that torch would find; empty where there is none."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "mps"
-    return "cuda" if _built_for_cuda() and _gpus() else ""
+    return "cuda" if _built_for_cuda() and _visible_gpus() else ""
 
 
 @cache
@@ -187,9 +187,22 @@ def _built_for_cuda() -> bool:
 
 def _hardware(kind: str, index: int) -> str:
     if kind == "cuda":
-        gpus = _gpus()
+        gpus = _visible_gpus()
         return gpus[index] if index < len(gpus) else "NVIDIA GPU"
     return _cpu() if kind in ("cpu", "mps") else kind
+
+
+def _visible_gpus() -> list[str]:
+    """Names of the GPUs that `CUDA_VISIBLE_DEVICES` leaves, in its order."""
+    gpus = _gpus()
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return list(gpus)
+    places = [place.strip() for place in chosen.split(",") if place.strip()]
+    if all(place.isdecimal() for place in places):
+        return [gpus[int(place)] for place in places if int(place) < len(gpus)]
+    # Ids that only the driver can tell apart; -1 hides all.
+    return [] if places[0] == "-1" else list(gpus)
 
 
 @cache

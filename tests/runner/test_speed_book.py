@@ -127,6 +127,7 @@ def test_an_nvidia_gpu_is_named_by_its_driver(
             f"Model: \t\t {name}\nIRQ: \t 9\n", encoding="utf-8"
         )
     monkeypatch.setattr(speed_book, "_DRIVER", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(speed_book, "_built_for_cuda", lambda: True)
     monkeypatch.setattr(speed_book.sys, "platform", "linux")
     speed_book._gpus.cache_clear()
@@ -135,6 +136,13 @@ def test_an_nvidia_gpu_is_named_by_its_driver(
         assert this_place("cuda").device == "NVIDIA H100"
         assert this_place("cuda:1").device == "NVIDIA L4"
         assert this_place("cuda:1").device_type == "cuda"
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+        assert this_place("cuda").device == "NVIDIA L4"
+        for hidden in ("", "-1", "7"):
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+            assert this_place("auto").device_type == "cpu"
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8932f937")
+        assert this_place("auto").device == "NVIDIA H100"
     finally:
         speed_book._gpus.cache_clear()
 
@@ -143,6 +151,7 @@ def test_without_a_driver_file_its_program_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speed_book, "_DRIVER", tmp_path / "none")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(speed_book.shutil, "which", lambda _: "nvidia-smi")
     told = SimpleNamespace(returncode=0, stdout="NVIDIA A10G\n")
     monkeypatch.setattr(speed_book.subprocess, "run", lambda *_, **__: told)
