@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbfinetune.records import FineTuneConfig
+from nbfinetune.records import DataConfig, FineTuneConfig, ModelConfig
 from nbfinetune.runner import standby
 from nbfinetune.widgets.draft import Draft
+from nbfinetune.widgets.fields import FIELDS
 from nbfinetune.widgets.looker import Looker, Outlook
 
 ON_THE_CPU = "the CPU"
@@ -39,6 +41,8 @@ class Foresight:
         self._looker = Looker(self._hear)
         self.outlook: Outlook | None = None
         self.folder: Path | None = None
+        self._described: Outlook | None = None
+        self._of_the_data: tuple[DataConfig, dict[str, Any]] = (draft.config.data, {})
 
     @property
     def current(self) -> Outlook | None:
@@ -46,12 +50,22 @@ class Foresight:
         outlook = self.outlook
         return outlook if outlook is not None and outlook.config == self._draft.config else None
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What was found out of the draft as it stands; empty while it is being looked at."""
+        last = self._described
+        return last.facts if last is not None and last.config == self._draft.config else {}
+
     def of_the_data(self) -> Mapping[str, Any]:
         """What outlives a change of the model: images, classes, their size, the device."""
-        outlook = self.outlook
-        same = outlook is not None and outlook.config.data == self._draft.config.data
-        facts = outlook.facts if outlook is not None and same else {}
-        return {name: facts[name] for name in _OF_THE_DATA if name in facts}
+        data, facts = self._of_the_data
+        return facts if data == self._draft.config.data else {}
+
+    def of_the_model(self) -> Mapping[str, Any]:
+        """What was found out last, if that was of the same model, however it is trained."""
+        last, model = self._described, self._draft.config.model
+        same = last is not None and _built(last.config.model) == _built(model)
+        return last.facts if last is not None and same else {}
 
     def look(self, folder: Path | None = None, *, without_data: bool = False) -> None:
         """Find out about the draft as it stands; returns at once.
@@ -72,9 +86,17 @@ class Foresight:
     def _hear(self, outlook: Outlook) -> None:
         self.outlook = outlook
         if outlook.facts:
+            self._described = outlook
+            self._keep(outlook)
             named = self._draft.accepted is not None
             self._draft.refuse(outlook.config, against(outlook.config, outlook.facts, named=named))
         self._told(outlook)
+
+    def _keep(self, outlook: Outlook) -> None:
+        """Remember of the data what a look at a model that can't be would not tell again."""
+        data, (of, before) = outlook.config.data, self._of_the_data
+        found = {name: outlook.facts[name] for name in _OF_THE_DATA if name in outlook.facts}
+        self._of_the_data = (data, {**before, **found} if of == data else found)
 
 
 def against(config: FineTuneConfig, facts: Mapping[str, Any], *, named: bool) -> dict[str, str]:
@@ -87,7 +109,10 @@ def against(config: FineTuneConfig, facts: Mapping[str, Any], *, named: bool) ->
     named : bool
         Whether there are data: without, nothing is said of them.
     """
-    wrong = {"model": facts.get("model_error"), "data": facts.get("data_error") if named else None}
+    wrong = {}
+    for about in ("data", "model") if named else ("model",):
+        if sentence := facts.get(f"{about}_error"):
+            wrong[_setting_in(sentence) or about] = sentence
     memory = facts.get("memory") or {}
     available, batch = memory.get("available"), config.training.batch_size
     # An accelerator's batch is halved by itself; the machine's own memory takes all down with it.
@@ -98,4 +123,13 @@ def against(config: FineTuneConfig, facts: Mapping[str, Any], *, named: bool) ->
             if largest
             else "not even one image fits into memory with this model; choose a smaller one"
         )
-    return {name: sentence for name, sentence in wrong.items() if sentence}
+    return wrong
+
+
+def _setting_in(sentence: str) -> str | None:
+    """Setting that a sentence speaks of, as in "image_size is 64, but …"."""
+    return next((name for name in re.findall(r"\b(\w+) is ", sentence) if name in FIELDS), None)
+
+
+def _built(model: ModelConfig) -> tuple[Any, ...]:
+    return (model.name, model.drop_stages)

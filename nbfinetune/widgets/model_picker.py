@@ -140,12 +140,14 @@ class ModelPicker(PickerPage):
 
     def _drawn(self) -> dict[str, Any]:
         drawn = super()._drawn()
-        return drawn if self._around.turn != self._turn else {**drawn, "state": self._state()}
+        return drawn if self._around.turn != self._turn else {**drawn, **self._alone(drawn["card"])}
 
-    def _state(self) -> dict[str, Any]:
+    def _alone(self, card: dict[str, Any]) -> dict[str, Any]:
+        """What else is drawn where no surface does it: values, and errors of settings not here."""
         names, shown = [field.name for field in MODEL.fields], self._draft.shown()
         errors = self._draft.errors
-        return {
+        others = [errors[name] for name in errors if name not in (*names, "batch_size")]
+        state = {
             "values": {name: shown[name] for name in names},
             "errors": {name: errors[name] for name in names if name in errors},
             "notes": {},
@@ -153,6 +155,7 @@ class ModelPicker(PickerPage):
             "live": False,
             "buttons": [],
         }
+        return {"card": {**card, "warnings": [*card.get("warnings", ()), *others]}, "state": state}
 
 
 def _placed(accepted: Accepted) -> Path:

@@ -30,7 +30,7 @@ _LICENSES: dict[str, tuple[str, Tone]] = {
     "permissive": ("free to use, commercially too", "good"),
     "restricted": ("free to use on conditions: read it first", "warn"),
     "non-commercial": ("not for commercial use", "bad"),
-    "unknown": ("nobody says: ask the authors before you ship it", "warn"),
+    "unknown": ("ask its authors before you ship it", "warn"),
 }
 
 
@@ -76,10 +76,10 @@ def card(subject: Subject) -> dict[str, Any]:
     """The card, as the page draws it."""
     facts, name = subject.facts, subject.config.model.name
     if not subject.looked:
-        return {"name": name, "heading": name}
-    rows = [*(_about(facts) if facts else ()), *_needs(subject)]
+        return {"name": "", "heading": name}
+    rows = [*(_about(facts, subject) if facts else ()), *_needs(subject)]
     return {
-        "name": facts.name if facts else name,
+        "name": facts.name if facts else "",
         "heading": name,
         "sentence": _sentence(subject),
         "rows": [list(row) for row in rows],
@@ -106,19 +106,26 @@ def _article(words: str) -> str:
     return f"{'an' if words[0] in 'aeioM' else 'a'} {words}"
 
 
-def _about(facts: ModelFacts) -> list[Row]:
+def _about(facts: ModelFacts, subject: Subject) -> list[Row]:
     takes = "takes other sizes" if facts.other_sizes else "takes no other size"
-    size = f"{millions(facts.parameters)} parameters · {facts.macs / 1e9:.3g} GMACs"
     told, tone = _LICENSES[facts.license_kind]
-    license_name = facts.license if facts.license_kind != "unknown" else "unknown"
     rows: list[Row] = [
         ("Accuracy", _accuracy(facts), ""),
-        ("Size", f"{size} at {facts.image_size} px", ""),
+        ("Size", _size(facts, subject), ""),
         ("Images", f"{facts.image_size} px; {takes}", ""),
     ]
     if facts.pretrained:
-        rows.append(("Licence", f"{license_name}: {told}", tone))
+        rows.append(("Licence", f"{facts.license}: {told}", tone))
     return rows
+
+
+def _size(facts: ModelFacts, subject: Subject) -> str:
+    """Of the network in this run once the worker has looked at it, else as it was published."""
+    told, side = subject.told, facts.image_size
+    parameters, macs = facts.parameters, facts.macs
+    if "macs" in told:
+        parameters, macs, side = told["parameters"], told["macs"], subject.image_size or side
+    return f"{millions(parameters)} parameters · {macs / 1e9:.3g} GMACs at {side} px"
 
 
 def _accuracy(facts: ModelFacts) -> str:
@@ -173,7 +180,7 @@ def _memory(subject: Subject) -> Row | None:
     size = f" of {subject.image_size} px" if subject.image_size else ""
     training = subject.config.training
     pieces = f" in {training.accumulate} pieces" if training.accumulate > 1 else ""
-    batch = f"{training.batch_size} images{size}{pieces}"
+    batch = f"{training.batch_size:,} images{size}{pieces}"
     text = f"about {bytes_in_words(needed)} for {batch}"
     if not available:
         return ("Memory", text, "")

@@ -9,7 +9,7 @@ from nbfinetune.models.training_choice import choice_label, choice_of
 from nbfinetune.records import ModelConfig
 from nbfinetune.widgets.quantities import bytes_in_words, millions
 
-USUAL = ("all", "gentle", "stages:2", "stages:1", "head")
+OFFERED = ("all", "gentle", "stages:3", "stages:2", "stages:1", "head")
 """Choices that nearly every model has; the worker says which this one has, and what they cost."""
 
 
@@ -21,18 +21,20 @@ def choices(model: ModelConfig, told: Mapping[str, Any]) -> dict[str, Any]:
     told : mapping
         Of `nbfinetune.runner.standing_by.describe`, as far as it is known.
     """
-    costed = told.get("choices") or [{"name": name} for name in USUAL]
+    costed = told.get("choices") or [{"name": name} for name in OFFERED]
     return {
         "chosen": choice_of(model) or "",
         "options": [
             {"name": one["name"], "label": choice_label(one["name"]), "detail": _detail(one)}
             for one in costed
+            if one["name"] in OFFERED
         ],
     }
 
 
 def _detail(one: Mapping[str, Any]) -> str:
+    """Parameters that learn, and memory; the page heads the column."""
     if "trained" not in one:
         return ""
-    trained = f"{millions(one['trained'])} parameters trained"
+    trained = millions(one["trained"])
     return f"{trained} · {bytes_in_words(one['memory'])}" if one.get("memory") else trained

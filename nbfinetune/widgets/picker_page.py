@@ -184,7 +184,7 @@ class PickerPage(PagePanel):
         model = self._draft.config.model
         return {
             "card": card(subject),
-            "choices": choices(model, subject.told),
+            "choices": choices(model, self._around.foresight.of_the_model()),
             "outlook": {
                 "network": self._stock.network,
                 "device": subject.told.get("device", ""),
@@ -200,7 +200,7 @@ class PickerPage(PagePanel):
         return Subject(
             config,
             facts,
-            {**foresight.of_the_data(), **(known.facts if known else {})},
+            {**foresight.of_the_data(), **foresight.facts},
             looked=self._stock.looked,
             cached=facts is not None and facts.name in self._stock.cached,
             network=self._stock.network,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from math import isnan
 from typing import Any
 
 from nbfinetune.models.model_facts import ModelFacts
@@ -36,6 +37,8 @@ def columns(rows: Collection[ModelFacts], cached: Collection[str]) -> dict[str, 
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, float) and isnan(value):  # JSON has none: no row would reach the page
+        return None
     # JSON's true and false are four times as long as 1 and 0, a thousand rows over.
     return int(value) if isinstance(value, bool) else value
 

@@ -92,6 +92,23 @@ def test_an_accelerators_batch_is_not_refused_since_a_run_halves_it() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("told", "place"),
+    [
+        ({"model_error": "image_size is 64, but tv_inception_v3 needs at least 75"}, "image_size"),
+        ({"model_error": "train_stages is 9, but resnet18 has 5"}, "train_stages"),
+        ({"data_error": "the images have 1 channel, but in_chans is 7"}, "in_chans"),
+        ({"data_error": "photos holds no images"}, "data"),
+        ({"model_error": "there is no model 'resnot'"}, "model"),
+    ],
+)
+def test_a_sentence_stands_at_the_setting_that_it_speaks_of(
+    told: dict[str, str], place: str
+) -> None:
+    [sentence] = told.values()
+    assert against(Draft("digits", {}).config, told, named=True) == {place: sentence}
+
+
 def test_without_data_nothing_is_said_of_them() -> None:
     config = Draft(None, {}).config
     assert against(config, {"data_error": "there is no folder"}, named=False) == {}

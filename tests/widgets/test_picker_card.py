@@ -32,6 +32,9 @@ def test_what_a_model_is_comes_from_the_catalogue() -> None:
     assert "ResNet, a convolutional network" in shown["sentence"]
     assert f"top-1 {RESNET.top1:.1f} %" in row(subject(), "Accuracy")[0]
     assert "11.7 M parameters" in row(subject(), "Size")[0]
+    told = {"parameters": 2_780_000, "macs": 30_000_000, "image_size": 32}
+    cut = "2.78 M parameters · 0.03 GMACs at 32 px"
+    assert row(subject(told, drop_stages=1), "Size")[0] == cut
     assert ["Model card", f"https://huggingface.co/{RESNET.hub_id}"] in shown["links"]
 
 
