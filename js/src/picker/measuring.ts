@@ -5,9 +5,6 @@ import { el, setAttribute, setText, show } from "../lib/dom";
 import type { CardFacts, Outlook, Row } from "./protocol";
 import { inShort, percent, weights } from "./words";
 
-/** Shortlisted models that are named one by one. */
-const MOST_NAMED = 3;
-
 export class MeasuringBar {
   readonly element: HTMLElement;
   private readonly chosen = el("p", { class: "nbft-chosen-words", role: "status" });
@@ -16,7 +13,7 @@ export class MeasuringBar {
   private readonly measure = el("button", { class: "nbft-button nbft-small", type: "button" });
   private readonly clear = el("button", { class: "nbft-picker-link", type: "button" }, "Clear shortlist");
   private readonly progress = el("progress", { class: "nbft-progress", "aria-label": "Measuring" });
-  private readonly said = el("span", { class: "nbft-soft", "aria-live": "polite" });
+  private readonly said = el("span", { class: "nbft-soft nbft-measure-said", "aria-live": "polite" });
   private readonly error = el("p", { class: "nbft-error", role: "alert", hidden: true });
   private busy = false;
   private names: string[] = [];
@@ -40,15 +37,17 @@ export class MeasuringBar {
     this.busy = names.length > done && !error;
     this.names = shortlist.size ? [...shortlist] : row ? [row.name] : [];
     this.drawChosen(row, card);
-    setText(this.listed, shortlist.size ? listWords(this.names) : "Click a dot or a row to choose it; tick rows to measure them.");
+    show(this.listed, !this.busy, shortlist.size ? `${shortlist.size} shortlisted` : "Click a dot or a row to choose it; tick rows to measure them.");
+    setAttribute(this.listed, "title", [...shortlist].join(", "));
     show(this.clear, shortlist.size > 0 && !this.busy);
-    setText(this.measure, this.busy ? "Cancel" : shortlist.size ? `Measure ${shortlist.size === 1 ? "it" : `these ${shortlist.size}`}` : "Measure this one");
+    const those = shortlist.size > 1 ? `these ${shortlist.size}` : shortlist.size ? "it" : "this one";
+    setText(this.measure, this.busy ? "Cancel" : `Measure ${those}`);
     setAttribute(this.measure, "title", `Times forward and training steps${outlook.device ? ` on ${outlook.device}` : ""}, a few seconds each`);
     setAttribute(this.measure, "disabled", !this.busy && !this.names.length);
     show(this.progress, this.busy);
     this.progress.max = names.length || 1;
     this.progress.value = done;
-    setText(this.said, this.busy ? `${Math.min(done + 1, names.length)} of ${names.length}: ${now}` : "");
+    show(this.said, this.busy, this.busy ? `${Math.min(done + 1, names.length)} of ${names.length}: ${now}` : "");
     this.say(error);
   }
 
@@ -67,9 +66,4 @@ export class MeasuringBar {
     this.say("");
     this.say(this.busy ? await this.ask("cancel_measure") : await this.ask("measure", this.names));
   }
-}
-
-function listWords(names: string[]): string {
-  const more = names.length - MOST_NAMED;
-  return more > 0 ? `${names.slice(0, MOST_NAMED).join(", ")} and ${more} more` : names.join(", ");
 }

@@ -95,7 +95,8 @@ export class Scatter {
     show(this.empty, !this.points.length, rows.length ? AXES[this.axis].nothing : "");
     this.plot.classList.toggle("nbft-scatter-bare", !this.points.length);
     if (this.plotly) this.drawWith(this.plotly, width, height);
-    else if (!this.asked) void this.fetch();
+    else if (this.points.length) show(this.empty, true, "The picture is coming…");
+    if (!this.asked) void this.fetch();
   }
 
   private drawWith(plotly: Plotly, width: number, height: number): void {
