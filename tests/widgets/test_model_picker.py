@@ -23,6 +23,8 @@ FACTS = {
     "images": 1000,
     "classes": 10,
     "image_size": 32,
+    "interpolation": "bilinear",
+    "crop_pct": 1.0,
     "memory": {"needed": 6 * GB, "available": 4 * GB, "largest_batch": 24},
     "choices": [
         {"name": "all", "label": "everything", "trained": 11_181_642, "memory": 6 * GB},

@@ -15,7 +15,8 @@ from nbfinetune.runner.speed_book import SpeedBook, this_place
 from nbfinetune.widgets import looker
 from nbfinetune.widgets.model_picker import ModelPicker
 
-TOLD = {"device": "the CPU", "images": 1000, "classes": 10, "image_size": 32}
+VIEW = {"image_size": 32, "interpolation": "bilinear", "crop_pct": 1.0}
+TOLD = {"device": "the CPU", "images": 1000, "classes": 10, **VIEW}
 
 
 class Standby:
