@@ -26,8 +26,8 @@ below 32 MB that were freed, and new ones of other sizes do not fill them. Measu
 were 0.95 to 1.4; it is 1.0 where such pieces go back to the system (`MALLOC_MMAP_THRESHOLD_`)."""
 
 FORWARD_SHARE = 0.25
-"""Of what is held for the backward pass, the most that a forward pass alone holds at once; seen were
-0.08 (ViT, DenseNet) to 0.36 (VGG, whose first layers are the largest by far)."""
+"""Of what is held for the backward pass, the most that a forward pass alone holds at once; seen
+were 0.08 (ViT, DenseNet) to 0.36 (VGG, whose first layers are the largest by far)."""
 
 HALF_SHARE = 0.55
 """Of float32's memory of an image, what 16 bits hold; seen on the CPU were 0.50 (EfficientNet) to
