@@ -112,7 +112,7 @@ def _of_the_model(
 ) -> dict[str, Any]:
     if ":" in config.model.name:
         return {"parameters": None}
-    from nbfinetune.runner.model_outlook import model_outlook
+    from nbfinetune.engine.model_outlook import model_outlook
 
     return model_outlook(config, images, classes, device.partition(":")[0])
 
