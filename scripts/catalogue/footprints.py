@@ -17,6 +17,9 @@ from nbfinetune.models.from_torchvision import arguments
 from nbfinetune.models.names import parse_name
 from nbfinetune.models.shape import Shape
 
+CLASSES = 1000
+"""Of torchvision's published classifiers; timm's configuration of the weights says for itself."""
+
 
 class Cost(TypedDict):
     """Of one image of the model's own size, in float32; `error` where it could not be followed."""
@@ -31,9 +34,9 @@ class Cost(TypedDict):
 
 
 class Footprints:
-    """Costs by architecture, image size and classes, in a file of one line each.
+    """Costs by name, in a file of one line each: a tag may change more than the weights.
 
-    A build of the whole catalogue takes the better part of an hour; what was found survives it.
+    The whole catalogue takes half an hour or more; what was found survives a build that ends early.
     """
 
     def __init__(self, scratch: Path) -> None:
@@ -41,23 +44,22 @@ class Footprints:
         lines = scratch.read_text().splitlines() if scratch.exists() else []
         self._known: dict[str, Cost] = {k: v for line in lines for k, v in json.loads(line).items()}
 
-    def of(self, name: str, image_size: int, num_classes: int) -> Cost:
-        """Cost of a model, measured if it is not known yet."""
-        key = f"{name.partition('.')[0]} {image_size} {num_classes}"
-        if key not in self._known:
-            self._known[key] = measured(name, image_size, num_classes)
+    def of(self, name: str, image_size: int) -> Cost:
+        """Cost of a model at its own image size, measured if it is not known yet."""
+        if name not in self._known:
+            self._known[name] = measured(name, image_size)
             with self._scratch.open("a") as lines:
-                lines.write(json.dumps({key: self._known[key]}) + "\n")
-        return self._known[key]
+                lines.write(json.dumps({name: self._known[name]}) + "\n")
+        return self._known[name]
 
 
-def measured(name: str, image_size: int, num_classes: int) -> Cost:
+def measured(name: str, image_size: int) -> Cost:
     """Build a model on the meta device and follow one image through it.
 
     An architecture whose forward pass must see values keeps its parameters and has no other cost.
     """
     started = time.perf_counter()
-    module = _on_meta(name, image_size, num_classes)
+    module = _on_meta(name, image_size)
     tensors = module.state_dict().values()
     cost = Cost(
         parameters=sum(p.numel() for p in module.parameters()),
@@ -79,18 +81,18 @@ def measured(name: str, image_size: int, num_classes: int) -> Cost:
     return cost
 
 
-def _on_meta(name: str, image_size: int, num_classes: int) -> nn.Module:
+def _on_meta(name: str, image_size: int) -> nn.Module:
     try:
         with torch.device("meta"):
-            return _built(name, image_size, num_classes)
+            return _built(name, image_size)
     except (NotImplementedError, RuntimeError):
         # Some (torchvision's RegNets) compute their widths with tensors, whose values they read.
-        return _built(name, image_size, num_classes).to("meta")
+        return _built(name, image_size).to("meta")
 
 
-def _built(name: str, image_size: int, num_classes: int) -> nn.Module:
+def _built(name: str, image_size: int) -> nn.Module:
     found = parse_name(name)
     if found.origin == "timm":
         return timm.create_model(name, pretrained=False)  # type: ignore[no-any-return]
-    given = arguments(found, Shape(num_classes, image_size)) | {"weights": None}
+    given = arguments(found, Shape(CLASSES, image_size)) | {"weights": None}
     return torchvision.models.get_model(found.architecture, **given)  # type: ignore[no-any-return]

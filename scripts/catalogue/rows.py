@@ -18,7 +18,6 @@ from scripts.catalogue.results import Published, Results
 
 Row = dict[str, str | int | float | None]
 
-CLASSES = 1000
 # torchvision's own weights come without a licence: they "may have their own licenses or terms and
 # conditions derived from the dataset used for training" (its README). SWAG's name one.
 SWAG_LICENSE = "cc-by-nc-4.0"
@@ -52,7 +51,7 @@ def _timm_row(name: str, costs: Footprints, published: Published) -> Row:
     config = timm_config(name)
     architecture, _, tag = name.partition(".")
     default = timm_config(architecture).get("tag") or ""
-    row = _row(name, config.get("num_classes", CLASSES), costs)
+    row = _row(name, costs)
     hub = (config.get("hf_hub_id") or "") if tag else ""
     papers = str(config.get("paper_ids") or "").split(", ")
     return (
@@ -77,7 +76,7 @@ def _torchvision_row(name: str, costs: Footprints, published: Published) -> Row:
     top1, top5 = (_measured(meta["_metrics"]["ImageNet-1K"][key]) for key in ("acc@1", "acc@5"))
     license_name = SWAG_LICENSE if "SWAG" in meta.get("license", "") else UNKNOWN
     return (
-        _row(name, CLASSES, costs)
+        _row(name, costs)
         | _results(Results(top1, top5, None, None))
         | _license(license_name)
         | {
@@ -90,10 +89,10 @@ def _torchvision_row(name: str, costs: Footprints, published: Published) -> Row:
     )
 
 
-def _row(name: str, num_classes: int, costs: Footprints) -> Row:
+def _row(name: str, costs: Footprints) -> Row:
     seen = model_input(name)
     found = family(name.partition(".")[0])
-    cost = costs.of(name, seen.size_px, num_classes)
+    cost = costs.of(name, seen.size_px)
     return {
         "name": name,
         "family": found.name,

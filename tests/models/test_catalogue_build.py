@@ -55,9 +55,9 @@ def test_a_sample_that_is_built_anew_is_the_catalogues_to_the_letter(
 
 def test_costs_that_were_measured_once_are_kept(tmp_path: Path):
     scratch = tmp_path / "costs.jsonl"
-    first = Footprints(scratch).of("test_resnet.r160_in1k", 160, 1000)
+    first = Footprints(scratch).of("test_resnet.r160_in1k", 160)
     assert first["error"] == ""
-    assert Footprints(scratch).of("test_resnet.r160_in1k", 160, 1000) == first
+    assert Footprints(scratch).of("test_resnet.r160_in1k", 160) == first
     assert len(scratch.read_text().splitlines()) == 1
 
 
