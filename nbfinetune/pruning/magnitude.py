@@ -1,4 +1,4 @@
-"""Unstructured pruning by magnitude: the smallest weights of the whole network become zero.
+"""Unstructured pruning: single weights, the smallest first, become zero.
 
 Zeros make a file that packs smaller and a network that generalises differently; they do not make
 dense layers faster.
@@ -7,9 +7,12 @@ dense layers faster.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
+
+Scope: TypeAlias = Literal["network", "layer"]
 
 
 def prunable(module: nn.Module, kept: Collection[str] = ()) -> dict[str, nn.Parameter]:
@@ -27,17 +30,26 @@ def prunable(module: nn.Module, kept: Collection[str] = ()) -> dict[str, nn.Para
     }
 
 
-def magnitude_masks(weights: Mapping[str, Tensor], amount: float) -> dict[str, Tensor]:
-    """Masks (bool, True where a weight stays) that leave out the smallest `amount` of all weights.
+def magnitude_masks(
+    weights: Mapping[str, Tensor], amount: float, scope: Scope = "network"
+) -> dict[str, Tensor]:
+    """Masks (bool, True where a weight stays) that leave out the smallest `amount` of the weights.
 
-    One threshold holds for the whole network (Han et al., arXiv:1506.02626). Exactly
-    ``round(amount * total)`` weights go; of equal ones at the threshold the earlier.
+    One threshold holds for the whole network, or one for each layer (Han et al.,
+    arXiv:1506.02626). Exactly ``round(amount * total)`` weights go; of equal ones at the threshold
+    the earlier.
 
     Parameters
     ----------
     weights : mapping of str to Tensor
     amount : float in [0, 1)
+    scope : {"network", "layer"}
+        Of what `amount` is a part.
     """
+    if scope == "layer":
+        return {
+            n: m for k, w in weights.items() for n, m in magnitude_masks({k: w}, amount).items()
+        }
     sizes = [weight.numel() for weight in weights.values()]
     magnitudes = torch.cat([weight.detach().abs().flatten() for weight in weights.values()])
     stays = torch.ones_like(magnitudes, dtype=torch.bool)
@@ -46,6 +58,41 @@ def magnitude_masks(weights: Mapping[str, Tensor], amount: float) -> dict[str, T
         stays[torch.argsort(magnitudes, stable=True)[:gone]] = False
     masks = zip(weights.items(), torch.split(stays, sizes), strict=True)
     return {name: mask.view(weight.shape) for (name, weight), mask in masks}
+
+
+def threshold_masks(weights: Mapping[str, Tensor], below: float) -> dict[str, Tensor]:
+    """Masks that leave out every weight whose magnitude is less than `below`."""
+    return {name: weight.detach().abs() >= below for name, weight in weights.items()}
+
+
+def pattern_masks(weights: Mapping[str, Tensor], keep: int = 2, of: int = 4) -> dict[str, Tensor]:
+    """Masks that keep the `keep` largest of every `of` neighbouring inputs.
+
+    2:4 is what sparse tensor cores take (Mishra et al., arXiv:2104.08378). Layers whose inputs are
+    no multiple of `of` stay whole.
+    """
+    return {
+        name: _pattern(weight.detach(), keep, of)
+        for name, weight in weights.items()
+        if weight.shape[1] % of == 0
+    }
+
+
+def _pattern(weight: Tensor, keep: int, of: int) -> Tensor:
+    last = weight.movedim(1, -1)
+    blocks = last.abs().reshape(-1, of)
+    stays = torch.zeros_like(blocks, dtype=torch.bool)
+    stays.scatter_(1, torch.argsort(blocks, dim=1, descending=True, stable=True)[:, :keep], True)
+    return stays.view(last.shape).movedim(-1, 1)
+
+
+@torch.no_grad()
+def clip_weights(weights: Mapping[str, Tensor], limit: float) -> int:
+    """Bring every weight into [-limit, limit], in place; returns how many were outside."""
+    outside = sum(int((weight.abs() > limit).sum()) for weight in weights.values())
+    for weight in weights.values():
+        weight.clamp_(-limit, limit)
+    return outside
 
 
 def masked_weights(
