@@ -174,7 +174,7 @@ class Branching(nn.Module):
 
 def test_what_cannot_be_traced_is_refused_with_a_way_out():
     hidden, branching = Hidden(), Branching()
-    with pytest.raises(ModelError, match=r"channels of first can't be removed.*unstructured"):
+    with pytest.raises(ModelError, match=r"channels of second, first can't be removed.*unstructured"):
         trace(hidden, ("head",), 32)
     with pytest.raises(ModelError, match=r"has no channels that could be removed.*unstructured"):
         trace(branching, ("head",), 32)
