@@ -18,6 +18,7 @@ from nbfinetune.data.images import ImageSet, median_side, open_images, with_cach
 from nbfinetune.data.index import ImageIndex, build_index
 from nbfinetune.data.loader import Loader, steps_per_epoch
 from nbfinetune.data.stored_image import stored_side
+from nbfinetune.engine.checkpoint import Checkpoint
 from nbfinetune.engine.device import Placement, place
 from nbfinetune.engine.losses import make_loss
 from nbfinetune.engine.randomness import seed_everything
@@ -32,6 +33,7 @@ from nbfinetune.models.groups import (
 )
 from nbfinetune.models.inputs import ModelInput, choose_image_size, model_input
 from nbfinetune.models.memory import available_bytes
+from nbfinetune.models.recipe import Recipe, recipes_in
 from nbfinetune.records import FineTuneConfig, ModelConfig, PhaseStarted
 
 OnSkip = Callable[[str, str], None]
@@ -50,6 +52,8 @@ class Parts:
         Normalisation on the scale of uint8, on the device.
     groups : list of LayerGroup
         From input to head.
+    recipes : tuple of Recipe
+        What was pruned away from the architecture.
     """
 
     config: FineTuneConfig
@@ -66,6 +70,7 @@ class Parts:
     model: nn.Module
     groups: list[LayerGroup]
     weights_from: str
+    recipes: tuple[Recipe, ...]
     loss: Callable[[Tensor, Tensor], Tensor]
 
     def close(self) -> None:
@@ -109,7 +114,7 @@ def assemble(
     folder: Path,
     world: World,
     *,
-    restored: bool,
+    restored: Checkpoint | None,
     emit: Callable[[PhaseStarted], None],
     on_skip: OnSkip,
     on_cache_unused: OnUnused,
@@ -120,8 +125,8 @@ def assemble(
     ----------
     folder : Path
         The run's directory.
-    restored : bool
-        Whether a checkpoint will follow, so that no pretrained weights are needed.
+    restored : Checkpoint, optional
+        The state that will be restored, so that no pretrained weights are needed.
     emit : callable
         Told what the worker is busy with.
     on_skip : callable
@@ -163,6 +168,7 @@ def assemble(
         num_classes=len(index.classes),
         image_size=size,
         device=placement.device,
+        recipes=recipes_in(restored.facts) if restored else (),
     )
     groups = layer_groups(built.module, built.head_names)
     frozen = frozen_at_start(built.module, built.head_names, config.model)
@@ -187,6 +193,7 @@ def assemble(
         model=model,
         groups=groups,
         weights_from=built.weights_from,
+        recipes=built.recipes,
         loss=make_loss(config.training, counts, placement.device),
     )
 

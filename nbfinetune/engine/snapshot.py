@@ -83,4 +83,5 @@ def _use_of(training: Training) -> dict[str, Any]:
         "interpolation": parts.input.interpolation,
         "crop_pct": parts.input.crop_pct,
         "model": msgspec.to_builtins(training.config.model),
+        "recipes": msgspec.to_builtins(parts.recipes),
     }

@@ -11,6 +11,7 @@ from nbfinetune.engine import checkpoint, snapshot
 from nbfinetune.engine.assemble import Parts, assemble
 from nbfinetune.engine.checkpoint import Checkpoint
 from nbfinetune.engine.control import Control
+from nbfinetune.engine.leaner import pruned
 from nbfinetune.engine.ports import Commands, Recorder
 from nbfinetune.engine.training import Training
 from nbfinetune.engine.world import World
@@ -83,7 +84,7 @@ def train(
         config,
         folder,
         world,
-        restored=state is not None,
+        restored=state,
         emit=recorder.emit,
         on_skip=on_skip,
         on_cache_unused=lambda why: recorder.emit(CacheUnused(step=step_now(), reason=why)),
@@ -92,6 +93,8 @@ def train(
         done = state.facts["progress"]["edits"] if state else ()
         log = in_force([*as_applied(config.planned), *edits])
         missing = [entry for entry in log if entry.command_id not in done]
+        if state is None:
+            parts = pruned(parts, recorder.emit)
         control = Control(commands, recorder, missing)
         training = Training(parts, folder, recorder, control, world.share(_lr_found(told)))
         if state is not None:

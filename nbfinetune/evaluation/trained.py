@@ -15,6 +15,7 @@ from torch import nn
 from nbfinetune.errors import CheckpointMismatch
 from nbfinetune.evaluation.preprocessing import Preprocess
 from nbfinetune.models.build import build
+from nbfinetune.models.recipe import recipes_in
 from nbfinetune.models.weights import read_facts, read_weights
 from nbfinetune.records import FineTuneConfig, ModelConfig, decode, encode
 
@@ -51,6 +52,7 @@ def load_model(run_folder: Path, config: FineTuneConfig, which: Which = "best") 
         replace(model, pretrained=False, checkpoint=None),
         num_classes=facts["num_classes"],
         image_size=facts["image_size"],
+        recipes=recipes_in(facts),
     )
     module = built.module
     try:

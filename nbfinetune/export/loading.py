@@ -14,6 +14,7 @@ from nbfinetune.models.heads import Head, head_names
 from nbfinetune.models.names import ModelName
 from nbfinetune.models.origins import ORIGINS
 from nbfinetune.models.pooling import Cut, GlobalPool, own_pooling
+from nbfinetune.models.recipe import Recipe, recipes_in
 from nbfinetune.models.rehearsal import sketch
 from nbfinetune.models.shape import RGB, Shape
 from nbfinetune.records import ModelConfig, decode, encode
@@ -44,6 +45,7 @@ def loading_code(
         *_built(name, given),
         *asked,
         *(_put(path, code) for path, code in layers.items()),
+        *_narrowed(module, recipes_in(facts), filename),
         f"model.load_state_dict(load_file({filename!r}))",
         "_ = model.eval()",
     ]
@@ -54,6 +56,30 @@ def _needed(layers: Mapping[str, str]) -> list[str]:
         source = inspect.getsource(GlobalPool).splitlines()
         return ["import torch", "from torch import Tensor, nn", *source]
     return ["from torch import nn"] if layers else []
+
+
+def _narrowed(module: nn.Module, recipes: tuple[Recipe, ...], filename: str) -> Iterator[str]:
+    """Lines that give the layers of a pruned model the widths of its weights."""
+    if not recipes:
+        return
+    yield "from torch import nn"
+    yield f"for name, value in load_file({filename!r}).items():"
+    yield "    path, _, key = name.rpartition('.')"
+    yield "    layer = model.get_submodule(path)"
+    yield "    if getattr(layer, key).shape != value.shape:"
+    yield "        setattr(layer, key, nn.Parameter(value) if key in layer._parameters else value)"
+    depthwise = {
+        path: layer.groups
+        for path, layer in module.named_modules()
+        if isinstance(layer, nn.Conv2d) and layer.groups > 1
+    }
+    if depthwise:
+        yield f"for path, groups in {depthwise!r}.items():"
+        yield "    model.get_submodule(path).groups = groups"
+    told = {path: values for recipe in recipes for path, values in recipe.attributes.items()}
+    if told:
+        yield f"for path, values in {told!r}.items():"
+        yield "    vars(model.get_submodule(path)).update(values)"
 
 
 def _built(name: ModelName, given: Mapping[str, Any]) -> tuple[str, str]:

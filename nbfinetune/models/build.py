@@ -13,7 +13,9 @@ from nbfinetune.models.editing import edit, is_edited
 from nbfinetune.models.heads import head_names, is_under, quieten
 from nbfinetune.models.names import ModelName, parse_name, timm_config
 from nbfinetune.models.origins import ORIGINS
+from nbfinetune.models.recipe import Recipe, recipes_of
 from nbfinetune.models.rehearsal import rehearse, try_forward
+from nbfinetune.models.removing import remove
 from nbfinetune.models.shape import Shape
 from nbfinetune.models.weights import load_weights, read_weights
 from nbfinetune.records import ModelConfig
@@ -36,11 +38,14 @@ class Built:
         Where its weights are from, in words.
     head_names : tuple of str
         Modules of the head: the classifier, and a pooling layer that is trained.
+    recipes : tuple of Recipe
+        What was pruned away already, in this order.
     """
 
     module: nn.Module
     weights_from: str
     head_names: tuple[str, ...]
+    recipes: tuple[Recipe, ...] = ()
 
 
 def build(
@@ -50,6 +55,7 @@ def build(
     image_size: int,
     device: torch.device | str = "cpu",
     cache_dir: Path | None = None,
+    recipes: tuple[Recipe, ...] = (),
 ) -> Built:
     """Build the model of a run.
 
@@ -64,6 +70,9 @@ def build(
         Where it will be trained; it has to fit there.
     cache_dir : Path, optional
         Where published weights are kept; default the hub's and torch's own.
+    recipes : tuple of Recipe
+        What was pruned away from the model whose weights will be loaded into this one. A
+        checkpoint of a pruned run brings its own.
 
     Raises
     ------
@@ -80,18 +89,25 @@ def build(
         try_forward(name, config, module, shape)
     state = {}
     if config.checkpoint is not None:
+        recipes = recipes or recipes_of(Path(config.checkpoint).expanduser())
+    if config.checkpoint is not None and not recipes:
         # Fitted to the whole architecture, whose cut layers' weights are then left out.
         state = ORIGINS[name.origin].adapted(module, read_weights(config.checkpoint))
     whole = set(module.state_dict())
     heads = edit(module, config, shape)
     if is_edited(config) or not _keeps_its_classifier(name, config, num_classes):
         quieten(module, head_names(module))
+    for recipe in recipes:
+        remove(module, recipe)
+    if config.checkpoint is not None and recipes:
+        # Only a run of ours writes these: in the very form of this module, but for the classifier.
+        state = read_weights(config.checkpoint)
     if config.checkpoint is not None:
         cut = whole - set(module.state_dict())
         state = {k: v for k, v in state.items() if k not in cut or is_under(k, heads)}
         load_weights(module, state, heads, source=config.checkpoint)
         weights_from = f"the checkpoint {config.checkpoint}"
-    return Built(module.train(), weights_from, heads)
+    return Built(module.train(), weights_from, heads, recipes)
 
 
 def _created(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
+from nbfinetune.models.recipe import Lost, Recipe
 from nbfinetune.pruning.attention import PRODUCTS, head_attributes
 from nbfinetune.pruning.importance import Scores
-from nbfinetune.pruning.recipe import Lost, Recipe
 from nbfinetune.pruning.structure import Counts, Group, removed_slices
 
 

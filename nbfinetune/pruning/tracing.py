@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nbfinetune.errors import ModelError
+from nbfinetune.models.removing import remove
 from nbfinetune.pruning.attention import head_groups
 from nbfinetune.pruning.layer_costs import priced
-from nbfinetune.pruning.removing import remove
 from nbfinetune.pruning.structure import Group, Member, Structure
 from nbfinetune.pruning.structured import recipe_for
 

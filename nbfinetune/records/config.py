@@ -298,6 +298,35 @@ class TrainingConfig(ConfigRecord, frozen=True, kw_only=True):
     checkpoint_every_s: NonNegative = 30.0
 
 
+class PruningConfig(ConfigRecord, frozen=True, kw_only=True):
+    """What is taken out of the model before its first step.
+
+    Parameters
+    ----------
+    amount : float in [0, 1)
+        Part of `target` that goes; 0 leaves the model whole.
+    target : {"macs", "parameters"}
+        Multiply-accumulates of one image, or parameters.
+    criterion : {"taylor", "l1", "l2", "bn_scale", "lamp", "random"}
+        What the importance of a channel is: the change of the loss to first order
+        (arXiv:1906.10771), the size of its weights, of its batch norm's scale (arXiv:1708.06519),
+        its share of its layer's (arXiv:2010.07611), or chance.
+    uniform : bool
+        The same part of every layer, rather than the least important channels of all.
+    round_to : int
+        Layers keep multiples of so many channels, as far as the amount allows.
+    protect : tuple of str
+        Layers that keep all channels, by name.
+    """
+
+    amount: Probability = 0.0
+    target: Literal["macs", "parameters"] = "macs"
+    criterion: Literal["taylor", "l1", "l2", "bn_scale", "lamp", "random"] = "taylor"
+    uniform: bool = False
+    round_to: Annotated[int, Meta(ge=1, le=256)] = 8
+    protect: tuple[str, ...] = ()
+
+
 class RunnerConfig(ConfigRecord, frozen=True, kw_only=True):
     """Where it runs.
 
@@ -321,7 +350,7 @@ class FineTuneConfig(ConfigRecord, frozen=True, kw_only=True):
 
     Parameters
     ----------
-    data, augment, model, optimizer, schedule, training, runner
+    data, augment, model, optimizer, schedule, training, pruning, runner
         The concerns, each a record of its own.
     lr_search : {"off", "first", "only"}
         Whether a range test before the first step replaces `schedule.lr` (``lr="auto"``), and
@@ -340,6 +369,7 @@ class FineTuneConfig(ConfigRecord, frozen=True, kw_only=True):
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: Schedule = Cosine(warmup=0.1)
     training: TrainingConfig = TrainingConfig()
+    pruning: PruningConfig = PruningConfig()
     runner: RunnerConfig = RunnerConfig()
     lr_search: Literal["off", "first", "only"] = "off"
     planned: tuple[PlannedEdit, ...] = ()
@@ -365,6 +395,7 @@ __all__ = [
     "MoveTo",
     "Named",
     "OptimizerConfig",
+    "PruningConfig",
     "Relabel",
     "RunnerConfig",
     "Source",

@@ -174,6 +174,22 @@ class Pruned(EventRecord, tag="pruned", frozen=True, kw_only=True):
     weights: int
 
 
+class ChannelsRemoved(EventRecord, tag="channels_removed", frozen=True, kw_only=True):
+    """Channels were taken out of the model for good.
+
+    Parameters
+    ----------
+    parameters, macs : tuple of (int, int)
+        Before and after; multiply-accumulates of one image.
+    layers : dict of str to (int, int)
+        Channels (or heads) before and after, by the layer that makes them.
+    """
+
+    parameters: tuple[int, int]
+    macs: tuple[int, int]
+    layers: dict[str, tuple[int, int]]
+
+
 class BatchSizeReduced(EventRecord, tag="batch_size_reduced", frozen=True, kw_only=True):
     """The accelerator ran out of memory; the batch now goes through in smaller pieces."""
 
@@ -257,6 +273,7 @@ Event: TypeAlias = (
     | OptimizerChanged
     | LayersUnfrozen
     | Pruned
+    | ChannelsRemoved
     | BatchSizeReduced
     | CheckpointSaved
     | FileSkipped

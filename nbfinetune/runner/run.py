@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from nbfinetune.errors import ConfigError, NbFinetuneError, RunError
 from nbfinetune.records import (
@@ -230,22 +230,56 @@ class Run:
         with self._store() as store:
             return answers.ask(store, Unfreeze())
 
-    def prune(self, amount: float) -> CommandApplied:
-        """Set the smallest weights of the backbone to zero, and train the rest on.
+    @overload
+    def prune(
+        self, amount: float, *, method: Literal["unstructured"] = "unstructured"
+    ) -> CommandApplied: ...
+
+    @overload
+    def prune(self, amount: float, *, method: Literal["structured"], **wishes: Any) -> Run: ...
+
+    def prune(
+        self, amount: float, *, method: str = "unstructured", **wishes: Any
+    ) -> CommandApplied | Run:
+        """Make the model smaller.
 
         Parameters
         ----------
         amount : float in [0, 1)
-            Part of all weights of convolutions and linear layers but the head's; 0 lets pruned
-            weights learn again.
+            With `"unstructured"`, the part of all weights of convolutions and linear layers but
+            the head's that becomes zero while the run trains on; 0 lets them learn again. The
+            model keeps its size and its speed.
+            With `"structured"`, the part of `target` that is taken out of the best model for good,
+            channel by channel; what is left trains on as a run of its own.
+        method : {"unstructured", "structured"}
+        **wishes
+            Of a structured pruning: `target` (`"macs"` or `"parameters"`), `criterion`,
+            `uniform`, `round_to`, `protect` as in `nbfinetune.records.PruningConfig`;
+            `recover_epochs` (default 2); and settings of `fine_tune`, such as `lr`.
+
+        Returns
+        -------
+        CommandApplied or Run
+            The answer of this run, or the new run.
 
         Raises
         ------
         ConfigError
-            If `amount` lies outside [0, 1).
+            If a value can't be.
         CommandRefused, RunInterrupted
-            As for `pause`.
+            As for `pause`; a structured pruning needs no worker.
+        RunError
+            If there is no best model yet.
         """
+        if method == "structured":
+            from nbfinetune.runner import pruned_run
+
+            return pruned_run.begin(self, self._trained("best"), amount, wishes)
+        if method != "unstructured" or wishes:
+            raise ConfigError(
+                f"method is {method!r}, and {', '.join(wishes) or 'nothing'} was wished for; give "
+                "'structured' with its wishes, or 'unstructured' with the amount alone"
+            )
         command = checked(Prune(amount=amount))
         with self._store() as store:
             return answers.ask(store, command)

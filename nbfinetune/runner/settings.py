@@ -20,6 +20,7 @@ from nbfinetune.records import (
     FineTuneConfig,
     ModelConfig,
     OptimizerConfig,
+    PruningConfig,
     RunnerConfig,
     ScheduleRecord,
     Source,
@@ -33,9 +34,10 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "model": ModelConfig,
     "optimizer": OptimizerConfig,
     "training": TrainingConfig,
+    "pruning": PruningConfig,
     "runner": RunnerConfig,
 }
-SHORT = {"augment": "preset", "model": "name", "optimizer": "name"}
+SHORT = {"augment": "preset", "model": "name", "optimizer": "name", "pruning": "amount"}
 """Sections whose own keyword may be just this field: ``model="resnet50"``."""
 
 OF_THE_DATA = ("labels", "groups", "root")

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import msgspec
+
+from nbfinetune.errors import CheckpointMismatch, ModelError
+from nbfinetune.models.weights import read_facts
 
 
 class Lost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,3 +43,28 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     layers: tuple[Lost, ...]
     attributes: dict[str, dict[str, int]] = {}
+
+
+def recipes_in(facts: Mapping[str, Any]) -> tuple[Recipe, ...]:
+    """What was pruned away from the model of a checkpoint, by the facts that it holds.
+
+    Raises
+    ------
+    CheckpointMismatch
+        If they are of another version.
+    """
+    try:
+        return msgspec.convert(facts.get("recipes", ()), tuple[Recipe, ...])
+    except msgspec.ValidationError as error:
+        raise CheckpointMismatch(
+            f"the checkpoint tells of its pruning in a way that this version can't read ({error})"
+        ) from error
+
+
+def recipes_of(path: Path) -> tuple[Recipe, ...]:
+    """What was pruned away from the model of a weights file; nothing where it is not a run's."""
+    try:
+        facts = read_facts(path)
+    except ModelError:
+        return ()
+    return recipes_in(facts)

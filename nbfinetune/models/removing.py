@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nbfinetune.errors import ModelError
-from nbfinetune.pruning.recipe import Lost, Recipe
+from nbfinetune.models.recipe import Lost, Recipe
 
 
 def remove(module: nn.Module, recipe: Recipe) -> None:
