@@ -21,6 +21,7 @@ WORDS = {
     "model": "Model",
     "optimizer": "Optimizer",
     "training": "Training",
+    "pruning": "Pruning",
     "runner": "Where it runs",
 }
 

@@ -13,6 +13,9 @@ from nbfinetune.models.speed import Pace, Task
 
 __all__ = ["BytesOf", "Candidate", "PaceOf", "Role", "Situation", "candidates", "choose"]
 
+TOYS = "Test"
+"""Family of timm's networks that are there to test code."""
+
 Role: TypeAlias = Literal["fast", "balanced", "best"]
 ROLES: tuple[Role, ...] = ("fast", "balanced", "best")
 PaceOf: TypeAlias = Callable[[ModelFacts, Task], Pace | None]
@@ -174,7 +177,7 @@ def candidates(
 
 def _is_eligible(row: ModelFacts, situation: Situation) -> bool:
     licensed = situation.any_license or row.license_kind == "permissive"
-    known = row.pretrained and row.top1 is not None and row.macs > 0
+    known = row.pretrained and row.top1 is not None and row.macs > 0 and row.family != TOYS
     return licensed and known and row.parameters <= situation.most_parameters
 
 

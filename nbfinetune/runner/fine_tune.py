@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbfinetune.data.sources import Accepted, accept
 from nbfinetune.errors import ConfigError
+from nbfinetune.models.model_checks import check_name, check_weights_file
 from nbfinetune.records import Arrays, FineTuneConfig, ModelConfig, Named
 from nbfinetune.runner.launch import launch
 from nbfinetune.runner.replay import again
@@ -68,7 +69,7 @@ def fine_tune(
 
     Raises
     ------
-    ConfigError, DataError
+    ConfigError, DataError, ModelError
         Before anything is spawned, with what to do about it.
     """
     if replay is not None:
@@ -99,7 +100,17 @@ def begin(accepted: Accepted, config: FineTuneConfig, *, look_up_edits: bool = F
     look_up_edits : bool
         Refuse an edit whose image is not there. Else the run only tells of it: the image may have
         been deleted since.
+
+    Raises
+    ------
+    ModelError
+        If nobody knows the model, or its weights file is none.
+    DataError
+        If the images have other channels than the model is to see.
     """
+    check_name(config.model.name)
+    if config.model.checkpoint is not None:
+        check_weights_file(Path(config.model.checkpoint).expanduser())
     folder = new_run_folder(home(), config.model.name)
     try:
         accepted.place(folder)

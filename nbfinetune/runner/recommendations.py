@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 from nbfinetune.models.choosing import Candidate, Role, Situation
 from nbfinetune.models.training_choice import choice_settings
 from nbfinetune.runner.durations import span
+from nbfinetune.runner.quantities import bytes_in_words, millions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,9 +123,9 @@ def reasons(chosen: dict[Role, Candidate], situation: Situation) -> list[Recomme
 def _why(one: Candidate, situation: Situation) -> str:
     facts = one.facts
     return (
-        f"{facts.top1:.1f} % on ImageNet with {facts.parameters / 1e6:.3g} M parameters, "
+        f"{facts.top1:.1f} % on ImageNet with {millions(facts.parameters)} parameters, "
         f"about {span(one.seconds)} for {epochs(situation.epochs)} at {one.task.image_size} pixels "
-        f"({one.pace.words}) and {one.needed_bytes / 1e9:.2g} GB of memory; "
+        f"({one.pace.words}) and {bytes_in_words(one.needed_bytes)} of memory; "
         f"{_WAYS[one.task.trained]}{_because(one, situation)}.{_besides(one, situation)}"
     )
 
@@ -145,4 +146,4 @@ def _besides(one: Candidate, situation: Situation) -> str:
         return said
     if situation.offline:
         return f"{said} Its weights are not on this machine."
-    return f"{said} {one.facts.weights_bytes / 1e6:.0f} MB are to be downloaded first."
+    return f"{said} {bytes_in_words(one.facts.weights_bytes)} are to be downloaded first."

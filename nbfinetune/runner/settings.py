@@ -133,7 +133,7 @@ def adjusted(config: FineTuneConfig, settings: Mapping[str, Any]) -> FineTuneCon
     """
     flat = dict(settings)
     for section, field in SHORT.items():
-        if isinstance(flat.get(section), str):
+        if isinstance(flat.get(section), (str, int, float)):
             flat[section] = replace(getattr(config, section), **{field: flat[section]})
     if isinstance(flat.get("schedule"), str):
         flat.setdefault("lr", config.schedule.lr)
@@ -156,11 +156,11 @@ def _section(
             return record(**start, **given)
         except TypeError as error:
             raise ConfigError(f"{section}={given!r}: {error}") from error
-    if section in SHORT and isinstance(given, str):
+    if section in SHORT and isinstance(given, (str, int, float)):
         return record(**{SHORT[section]: given})
     raise ConfigError(
         f"{section} is {given!r}; give "
-        + (f"a {SHORT[section]} as text, " if section in SHORT else "")
+        + (f"its {SHORT[section]}, " if section in SHORT else "")
         + f"a {record.__name__} or a dict of its fields"
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nbfinetune.data.sources import Accepted
+from nbfinetune.models.model_checks import check_name
 from nbfinetune.records import ModelConfig
 from nbfinetune.runner.settings import configure
 from nbfinetune.store.layout import data_folder, home
@@ -14,7 +15,6 @@ from nbfinetune.widgets.draft import Draft, flat
 from nbfinetune.widgets.fields import MODEL
 from nbfinetune.widgets.foresight import Foresight
 from nbfinetune.widgets.looker import Outlook
-from nbfinetune.widgets.model_checks import check_name
 from nbfinetune.widgets.picker_page import PickerPage, PickerSurroundings
 
 CHOSEN = (*(field.name for field in MODEL.fields), "image_size", "batch_size")

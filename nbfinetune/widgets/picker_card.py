@@ -11,8 +11,9 @@ from nbfinetune.models.estimate import facts_need
 from nbfinetune.models.model_facts import ModelFacts
 from nbfinetune.models.training_choice import choice_of
 from nbfinetune.records import FineTuneConfig
+from nbfinetune.runner.durations import span
+from nbfinetune.runner.quantities import bytes_in_words, millions
 from nbfinetune.widgets.foresight import ON_THE_CPU
-from nbfinetune.widgets.quantities import bytes_in_words, millions, seconds_in_words
 
 Tone: TypeAlias = Literal["", "good", "warn", "bad"]
 Row: TypeAlias = tuple[str, str, Tone]
@@ -143,7 +144,7 @@ def _needs(subject: Subject) -> list[Row]:
         seconds, source = subject.epoch
         device = subject.told.get("device", "")
         on = f" on {device}" if device else ""
-        rows.append(("An epoch", f"about {seconds_in_words(seconds)}{on} ({source})", ""))
+        rows.append(("An epoch", f"about {span(seconds)}{on} ({source})", ""))
     return rows
 
 

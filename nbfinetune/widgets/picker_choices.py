@@ -7,7 +7,7 @@ from typing import Any
 
 from nbfinetune.models.training_choice import choice_label, choice_of
 from nbfinetune.records import ModelConfig
-from nbfinetune.widgets.quantities import bytes_in_words, millions
+from nbfinetune.runner.quantities import bytes_in_words, millions
 
 OFFERED = ("all", "gentle", "stages:3", "stages:2", "stages:1", "head")
 """Choices that nearly every model has; the worker says which this one has, and what they cost."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nbfinetune.errors import ConfigError
+from nbfinetune.models.model_checks import WEIGHTS, saved_by_run
 from nbfinetune.store.layout import checkpoint, home, run_folders
-from nbfinetune.widgets.model_checks import WEIGHTS, saved_by_run
 
 MOST = 500
 """Entries of a folder that are told."""

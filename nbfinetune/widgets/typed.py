@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from nbfinetune.errors import ConfigError
+from nbfinetune.models.model_checks import check_name, check_weights_file
 from nbfinetune.runner.settings import AUTO
 from nbfinetune.widgets.fields import Field
-from nbfinetune.widgets.model_checks import check_name, check_weights_file
 
 
 def read(field: Field, raw: Any) -> Any:  # noqa: PLR0911 - one way out for each kind

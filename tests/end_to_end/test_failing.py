@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 import nbfinetune as nf
-from nbfinetune.errors import ConfigError, DataError, RunFailedError, StoreError
+from nbfinetune.errors import (
+    ConfigError,
+    DataError,
+    RunFailedError,
+    StoreError,
+    UnknownModel,
+    UnsafeCheckpoint,
+)
 from nbfinetune.records import FileSkipped, RunStarted
 
 
@@ -23,7 +30,8 @@ def sentence(run: nf.Run) -> str:
 
 
 def test_an_unknown_model_offers_the_closest_names(small):
-    assert "resnet18" in sentence(small(model="resnet81"))
+    with pytest.raises(UnknownModel, match=r"closest: .*resnet18"):
+        small(model="resnet81")
 
 
 def test_a_model_without_reachable_weights_names_the_ways_out(small, monkeypatch, tmp_path):
@@ -51,8 +59,8 @@ def test_a_hostile_pickle_is_refused_and_not_run(small, tmp_path):
     target = tmp_path / "executed"
     file = tmp_path / "weights.pth"
     file.write_bytes(pickle.dumps(Hostile(target)))
-    message = sentence(small(model="resnet10t", checkpoint=str(file)))
-    assert str(file) in message
+    with pytest.raises(UnsafeCheckpoint, match=file.name):
+        small(model="resnet10t", checkpoint=str(file))
     assert not target.exists()
 
 

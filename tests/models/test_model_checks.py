@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nbfinetune.errors import ModelError, UnknownModel, UnsafeCheckpoint
-from nbfinetune.widgets.model_checks import check_name, check_weights_file, saved_by_run
+from nbfinetune.models.model_checks import check_name, check_weights_file, saved_by_run
 
 
 def safetensors(path: Path, metadata: dict[str, str] | None = None) -> Path:
