@@ -2,11 +2,10 @@
 
 Real JupyterLab, real Chromium. `python benchmarks/bench_beside.py 40 --executions 40`
 
-The run: one run, watched by its widget in turn and not: in every other block of seconds browser,
-Jupyter's server and kernel are held still (SIGSTOP), so that nothing looks at the run, and the
-worker, its memory and its caches stay the same. Who is first changes from pair to pair. A block's
-figures are the median and the mean of its steps, since a median does not see rare hitches. (Whole
-runs in turn, with a widget and without, scattered by 5 %, which hid what was asked.)
+The run: one run, watched in turn by all, by the kernel and Jupyter's server alone, and by nobody:
+in blocks of seconds the others are held still (SIGSTOP), so that the worker, its memory and its
+caches stay the same. A block's figure is the mean of its steps. (Whole runs in turn, with a widget
+and without, scattered by 5 %, which hid what was asked.)
 
 The notebook: one cell `1+1`, run by JupyterLab's own command in a fresh kernel, then beside a
 widget whose run trains. Timed in the page: from the command to the output, and from the request to
@@ -44,6 +43,7 @@ from nbfinetune.store import RunStore  # noqa: E402
 
 SETTLE_S = 1.5
 BATCH = 32
+WATCHES = ("browser and kernel", "kernel", "nobody")
 MODEL = f"model='resnet10t', pretrained=False, image_size=32, batch_size={BATCH}, seed=0, threads=1"
 WIDGET = f"import nbfinetune as nf; nf.FineTuneWidget('digits', {MODEL}, epochs={{epochs}})"
 # What is out of sight is not drawn: all four charts must fit.
@@ -94,13 +94,17 @@ def all_on_screen(page: Page) -> None:
             raise RuntimeError(f"the chart {name!r} is not whole on the screen: {box}")
 
 
-def onlookers(run: Run) -> list[psutil.Process]:
-    """Everything that looks at the run, or serves those who look: browser, server and kernel."""
+def onlookers(run: Run) -> dict[str, list[psutil.Process]]:
+    """Who looks at the run: the browser; and Jupyter's server with the kernel, which serve it."""
     with RunStore.open(run.path) as store:
         trainer = psutil.Process(store.worker().pid)
     spared = {trainer.pid, *(child.pid for child in trainer.children(recursive=True))}
-    ours = psutil.Process().children(recursive=True)
-    return [one for one in ours if one.pid not in spared]
+    people: dict[str, list[psutil.Process]] = {"browser": [], "kernel": []}
+    for one in psutil.Process().children(recursive=True):
+        if one.pid not in spared:
+            kernel = "jupyter" in " ".join(one.cmdline()) or "ipykernel" in " ".join(one.cmdline())
+            people["kernel" if kernel else "browser"].append(one)
+    return people
 
 
 def steps_between(run: Run, begun: float, ended: float) -> np.ndarray:
@@ -112,47 +116,50 @@ def steps_between(run: Run, begun: float, ended: float) -> np.ndarray:
     return BATCH / np.asarray(steps["images_per_s"])[within]
 
 
-def block(run: Run, seconds: float, people: list[psutil.Process], *, looking: bool) -> np.ndarray:
-    """Seconds of the steps of one block, while everybody looks or everybody is held still."""
-    for one in people:
-        one.resume() if looking else one.suspend()
+def block(run: Run, seconds: float, people: dict[str, list[psutil.Process]], who: str) -> float:
+    """Mean seconds of a step in one block, while those look who are named, and nobody else."""
+    for name, some in people.items():
+        for one in some:
+            one.resume() if name in who else one.suspend()
     # Whoever was held still has first to read what he missed.
     time.sleep(SETTLE_S)
     begun = time.time()
     time.sleep(seconds)
-    return steps_between(run, begun, time.time() - 0.3)
+    return float(np.mean(steps_between(run, begun, time.time() - 0.3)))
 
 
-def slowdown(browser: Browser, server: JupyterServer, pairs: int, seconds: float) -> None:
-    """Print how much slower a run's steps are while its widget is open."""
+def slowdown(browser: Browser, server: JupyterServer, rounds: int, seconds: float) -> None:
+    """Print how much slower a run's steps are while it is looked at, and by whom."""
     page = browser.new_page(viewport=SCREEN)
     notebook = NotebookPage(page, server, "slowdown")
     notebook.open()
     run = start(notebook, 10_000)
     all_on_screen(page)
     people = onlookers(run)
-    ratios: dict[str, list[float]] = {"median step": [], "mean step": []}
+    taken: dict[str, list[float]] = {who: [] for who in WATCHES}
     try:
-        for number in range(pairs):
-            order = (True, False) if number % 2 else (False, True)
-            taken = {looking: block(run, seconds, people, looking=looking) for looking in order}
-            for name, figure in (("median step", np.median), ("mean step", np.mean)):
-                ratios[name].append(float(figure(taken[True]) / figure(taken[False])))
-            said = ", ".join(f"{name} {values[-1]:.4f}" for name, values in ratios.items())
-            print(f"pair {number}: {said}", flush=True)
+        for number in range(rounds):
+            # Each goes first, second and third equally often.
+            turn = number % len(WATCHES)
+            for who in (*WATCHES[turn:], *WATCHES[:turn])[:: -1 if number % 2 else 1]:
+                taken[who].append(block(run, seconds, people, who))
+            said = ", ".join(f"{who} {times[-1] * 1e3:.2f} ms" for who, times in taken.items())
+            print(f"round {number}: {said}", flush=True)
     finally:
-        for one in people:
+        for one in (*people["browser"], *people["kernel"]):
             one.resume()
         end_worker(run.path)
     notebook.close()
     page.close()
-    for name, values in ratios.items():
-        drawn = np.random.default_rng(0).choice(values, (10_000, len(values)))
+    alone = np.array(taken["nobody"])
+    for who in WATCHES[:-1]:
+        ratios = np.array(taken[who]) / alone
+        drawn = np.random.default_rng(0).choice(ratios, (10_000, len(ratios)))
         low, high = np.quantile(np.median(drawn, 1), (0.025, 0.975))
         print(
-            f"slowdown by the open widget, {name}: {statistics.median(values):.4f} "
-            f"(95 % interval of the median {low:.4f} to {high:.4f}; {min(values):.4f} to "
-            f"{max(values):.4f} over {pairs} pairs of {seconds:g} s)"
+            f"a step beside {who} over one beside nobody: {np.median(ratios):.4f} "
+            f"(95 % interval of the median {low:.4f} to {high:.4f}; {ratios.min():.4f} to "
+            f"{ratios.max():.4f} over {rounds} rounds of {seconds:g} s)"
         )
 
 
@@ -235,7 +242,7 @@ def kernel_latency(folder: Path, count: int) -> None:
 def main() -> None:
     """Print both, and how busy the machine was before and after."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    asked.add_argument("pairs", type=int, nargs="?", default=40)
+    asked.add_argument("rounds", type=int, nargs="?", default=40)
     asked.add_argument("--seconds", type=float, default=10)
     asked.add_argument("--executions", type=int, default=40)
     chosen = asked.parse_args()
@@ -249,7 +256,7 @@ def main() -> None:
         with serving(folder) as server:
             kernel_latency(server.root, chosen.executions)
             latency(browser, server, chosen.executions)
-            slowdown(browser, server, chosen.pairs, chosen.seconds)
+            slowdown(browser, server, chosen.rounds, chosen.seconds)
         browser.close()
     print(f"load after: {os.getloadavg()}")
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, TypeAlias, get_args
 
 from nbfinetune.errors import ConfigError
-from nbfinetune.models.catalogue import plain
+from nbfinetune.models.catalogue import closest, plain
 from nbfinetune.models.model_facts import Kind, LicenseKind, ModelFacts
 
 __all__ = ["Filters", "pareto", "select", "why_none"]
@@ -130,6 +130,9 @@ def why_none(rows: Sequence[ModelFacts], filters: Filters) -> str:
     asked = ", ".join(f"{name}={getattr(filters, name)!r}" for name in kept)
     helps = [f"without {name} there are {count}" for name, count in left.items() if count]
     remedy = "; ".join(helps) or "each of two filters or more leaves nothing; loosen several"
+    if filters.pattern != Filters().pattern and not Filters(pattern=filters.pattern).of(rows):
+        near = closest(filters.pattern.strip("*?"))
+        remedy = f"closest names: {', '.join(near)}" if near else "no name is like it"
     return f"no model has {asked}; {remedy}"
 
 

@@ -93,6 +93,9 @@ def test_filters_that_leave_nothing_say_which_one_to_drop():
 
 def test_where_no_single_filter_is_to_blame_it_is_said():
     wanted = Filters(kind="mlp", license="gemma", max_params_m=0.001)
+    typo = why_none(catalogue(), Filters(pattern="reznet18*"))
+    assert "closest names: " in typo
+    assert "resnet18" in typo
     assert "loosen several" in why_none(catalogue(), wanted)
 
 
