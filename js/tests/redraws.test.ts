@@ -8,12 +8,14 @@ import { Redraws, SHARE, type Stage } from "../src/charts/redraws";
 
 class Play implements Stage {
   time = 0;
+  paint = 0;
   dark = false;
   private later: [number, () => void][] = [];
   now = () => this.time;
   hidden = () => this.dark;
   frame = (callback: () => void) => this.later.push([this.time + 16, callback]);
   wait = (callback: () => void, ms: number) => this.later.push([this.time + ms, callback]);
+  painted = (callback: () => void) => this.later.push([this.time + this.paint, callback]);
 
   until(end: number, each: () => void = () => undefined): void {
     for (; this.time < end; this.time += 1) {
@@ -44,6 +46,16 @@ test("live data takes no more than its share, and every chart has its turn", () 
   const turns = charts.map((chart) => chart.drawn);
   assert.ok(Math.max(...turns) - Math.min(...turns) <= 1, `${turns}`);
   assert.ok(Math.min(...turns) > 5 && Math.max(...turns) - Math.min(...turns) <= 1, `${turns}`);
+});
+
+test("layout and paint count as well as the script", () => {
+  const play = new Play();
+  play.paint = 30;
+  const redraws = new Redraws(play);
+  const chart = new Picture(play, 10);
+  play.until(20_000, () => redraws.request(chart));
+  const most = (20_000 * SHARE) / 40;
+  assert.ok(chart.drawn <= most + 1 && chart.drawn > 0.8 * most, `${chart.drawn}`);
 });
 
 test("what a person changed is drawn in the next frame, all of it", () => {

@@ -13,9 +13,14 @@ from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.follower import Follower
 from nbfinetune.widgets.history import Update
 from nbfinetune.widgets.lr_schedule_page import LRSchedulePage, Surroundings
+from nbfinetune.widgets.throttle import Throttle
 
 if TYPE_CHECKING:
     from nbfinetune.runner.lr_finding import LRFinding
+
+
+EVERY_S = 1.0
+"""Between two moves of the mark of the present, where nothing else is new."""
 
 
 class LRScheduleEditor(LRSchedulePage):
@@ -68,6 +73,7 @@ class LRScheduleEditor(LRSchedulePage):
     ) -> None:
         settings = {"schedule": schedule, "epochs": epochs, "optimizer": optimizer}
         draft = surface.draft if surface else Draft(None, settings)
+        self._throttle = Throttle(EVERY_S)
         super().__init__(draft, steps_per_epoch=_positive(steps_per_epoch), surface=surface)
         if run is not None:
             self.follow(run)
@@ -143,8 +149,8 @@ class LRScheduleEditor(LRSchedulePage):
 
     # What is new.
 
-    def _hear(self, _: Update) -> None:
-        if self._follower is not None:
+    def _hear(self, update: Update) -> None:
+        if self._follower is not None and self._throttle.passes(update):
             self._learn(self._follower)
 
     def _learn(self, follower: Follower) -> None:

@@ -12,6 +12,10 @@ from nbfinetune.store import RunStore
 from nbfinetune.widgets.bearings import Bearings, bearings
 from nbfinetune.widgets.follower import Follower
 from nbfinetune.widgets.history import Update
+from nbfinetune.widgets.throttle import Throttle
+
+EVERY_S = 0.5
+"""Between two tellings of nothing but new steps."""
 
 
 class Watch:
@@ -35,6 +39,7 @@ class Watch:
 
     def __init__(self, tell: Callable[[Bearings, bool], None]) -> None:
         self._tell = tell
+        self._throttle = Throttle(EVERY_S)
         self._follower: Follower | None = None
         self.run: Run | None = None
         self.status: Status | None = None
@@ -75,8 +80,9 @@ class Watch:
         if follower is not None:
             follower.unsubscribe(self._hear)
 
-    def _hear(self, _: Update) -> None:
-        self._look()
+    def _hear(self, update: Update) -> None:
+        if self._throttle.passes(update):
+            self._look()
 
     def _look(self) -> None:
         with RunStore.open(self.present().path) as store:

@@ -14,6 +14,8 @@ export interface Stage {
   now(): number;
   frame(callback: () => void): unknown;
   wait(callback: () => void, ms: number): unknown;
+  /** Call back once what this frame has changed is laid out and painted. */
+  painted(callback: () => void): unknown;
   hidden(): boolean;
 }
 
@@ -21,6 +23,15 @@ const PAGE: Stage = {
   now: () => performance.now(),
   frame: (callback) => requestAnimationFrame(callback),
   wait: (callback, ms) => setTimeout(callback, ms),
+  painted: (callback) => {
+    // A message posted within a frame is handled after its layout and paint.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      callback();
+    };
+    port2.postMessage(undefined);
+  },
   hidden: () => document.hidden,
 };
 
@@ -74,6 +85,7 @@ export class Redraws {
     // Nothing is drawn for nobody; `wake` comes when the page is looked at again.
     if (this.stage.hidden()) return;
     const seen = [...this.waiting].filter(([chart]) => chart.visible).sort((a, b) => a[1] - b[1]);
+    if (!seen.length) return;
     const due = this.hurried ? seen : seen.slice(0, 1);
     this.hurried = false;
     const start = this.stage.now();
@@ -81,10 +93,14 @@ export class Redraws {
       this.waiting.delete(chart);
       chart.draw();
     }
-    const cost = this.stage.now() - start;
-    this.spent += cost;
+    this.spent += this.stage.now() - start;
     this.drawn += due.length;
-    this.restUntil = start + cost / SHARE;
-    if (seen.length > due.length) this.schedule();
+    // Layout and paint take longer than the script, and count as well.
+    this.scheduled = true;
+    this.stage.painted(() => {
+      this.restUntil = start + (this.stage.now() - start) / SHARE;
+      this.scheduled = false;
+      if (this.waiting.size) this.schedule();
+    });
   }
 }
