@@ -133,7 +133,7 @@ def adjusted(config: FineTuneConfig, settings: Mapping[str, Any]) -> FineTuneCon
     """
     flat = dict(settings)
     for section, field in SHORT.items():
-        if isinstance(flat.get(section), (str, int, float)):
+        if _is_short(section, flat.get(section)):
             flat[section] = replace(getattr(config, section), **{field: flat[section]})
     if isinstance(flat.get("schedule"), str):
         flat.setdefault("lr", config.schedule.lr)
@@ -156,13 +156,21 @@ def _section(
             return record(**start, **given)
         except TypeError as error:
             raise ConfigError(f"{section}={given!r}: {error}") from error
-    if section in SHORT and isinstance(given, (str, int, float)):
+    if _is_short(section, given):
         return record(**{SHORT[section]: given})
     raise ConfigError(
         f"{section} is {given!r}; give "
         + (f"its {SHORT[section]}, " if section in SHORT else "")
         + f"a {record.__name__} or a dict of its fields"
     )
+
+
+def _is_short(section: str, given: Any) -> bool:
+    """Whether a section's keyword has just the field that it may be short for."""
+    if section not in SHORT:
+        return False
+    is_text = isinstance(getattr(SECTIONS[section](), SHORT[section]), str)
+    return isinstance(given, str if is_text else (int, float))
 
 
 def _search(flat: dict[str, Any]) -> Any:

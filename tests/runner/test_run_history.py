@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import shutil
+import signal
 
 import pytest
 
@@ -149,6 +150,8 @@ def test_an_interrupted_wait_leaves_the_run_training_and_says_how_to_stop_it(
         return Glance("seen enough")
 
     monkeypatch.setattr(progress, "glance", look_and_interrupt)
+    # Shells have what they start in the background ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         training.wait()
     assert "run.stop() ends it" in capsys.readouterr().out

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from nbfinetune.models.catalogue import facts
+from nbfinetune.models.estimate import facts_need
 from nbfinetune.records import Named
 from nbfinetune.runner.quantities import bytes_in_words, millions
 from nbfinetune.runner.settings import configure
@@ -83,7 +84,9 @@ def test_memory_is_estimated_until_the_worker_has_looked() -> None:
     known = replace(RESNET, saved_bytes=30_000_000)
     config = subject(batch_size=128).config
     whole, tone = row(Subject(config, known), "Memory")
-    assert whole.startswith("about 4.")
+    need = facts_need(known, 224, on_cpu=True).at(128)
+    assert 128 * 30e6 < need < 1.5 * 128 * 30e6
+    assert whole.startswith(f"about {bytes_in_words(need)}")
     assert whole.endswith("GB for 128 images of 224 px")
     assert tone == ""
     pieces = Subject(subject(batch_size=128, accumulate=8).config, known)
