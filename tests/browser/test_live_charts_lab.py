@@ -14,7 +14,7 @@ CELL = "import nbfinetune as nf\ncharts = nf.LiveCharts({!r})\ncharts"
 END = "[...document.querySelectorAll('[aria-label=Loss] .nbft-plot')].some((plot) => plot.data?.some((trace) => trace.x.at(-1) === {}))"  # noqa: E501
 
 
-@pytest.mark.parametrize("app", ["lab", "notebook"])
+@pytest.mark.parametrize("app", ["lab", pytest.param("notebook", marks=pytest.mark.slow)])
 def test_charts_move_on_while_a_cell_is_busy(tmp_path, new_notebook, app):
     notebook = new_notebook(app)
     page, errors = notebook.page, []

@@ -200,6 +200,7 @@ def test_a_live_run_follows_what_was_dragged_once_it_is_applied(notebook: Notebo
     expect(region(notebook)).to_contain_text("resume it to apply this")
 
 
+@pytest.mark.slow
 def test_the_runs_length_is_one_value_and_a_length_that_is_past_is_refused(
     notebook: NotebookPage,
 ) -> None:

@@ -148,6 +148,7 @@ def test_a_failing_run_shows_its_sentence_and_its_details(notebook: NotebookPage
     expect(failure.locator("pre")).to_contain_text("Traceback")
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_shows_as_interrupted_with_a_resume_button(
     notebook: NotebookPage,
 ) -> None:
@@ -159,6 +160,7 @@ def test_a_worker_that_dies_shows_as_interrupted_with_a_resume_button(
     says(notebook, "running")
 
 
+@pytest.mark.slow
 def test_notebook_7_shows_the_same_surface(new_notebook) -> None:
     notebook = new_notebook("notebook")
     run = begin(notebook)

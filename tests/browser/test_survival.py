@@ -12,6 +12,7 @@ from nbfinetune.runner.run import runs
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_a_new_view_of_the_output_shows_the_same_run(notebook: NotebookPage) -> None:
     run = begin(notebook)
     before = wait_until(lambda: notebook.page.evaluate(POINTS), page=notebook.page)
@@ -29,6 +30,7 @@ def test_a_new_view_of_the_output_shows_the_same_run(notebook: NotebookPage) -> 
     says(notebook, "paused")
 
 
+@pytest.mark.slow
 def test_a_page_left_without_saving_is_offered_its_run_again(notebook: NotebookPage) -> None:
     run = begin(notebook)
     notebook.page.on("dialog", lambda dialog: dialog.accept())
@@ -47,6 +49,7 @@ def test_a_page_left_without_saving_is_offered_its_run_again(notebook: NotebookP
     says(notebook, "stopped")
 
 
+@pytest.mark.slow
 def test_a_saved_notebook_without_its_kernel_shows_picture_and_table(
     notebook: NotebookPage,
 ) -> None:

@@ -38,6 +38,7 @@ def flowers(small, data, checkpoint, **settings) -> float:
     return float(run.metrics()["accuracy"].max())
 
 
+@pytest.mark.slow
 def test_imagenet_weights_beat_random_ones_on_a_few_photos(small, shared_data):
     photos = shared_data("tf_flowers_mini.zip")
     weights = str(shared_data("weights/mobilenetv2_100.in1k_dropin.safetensors"))

@@ -38,6 +38,7 @@ def html(notebook: nbformat.NotebookNode) -> str:
 
 
 @pytest.mark.filterwarnings("default")
+@pytest.mark.slow
 def test_the_quickstart_runs_without_a_network_and_keeps_its_result(tmp_path: Path) -> None:
     done = executed("01_quickstart.ipynb", tmp_path)
     assert "'9'" in texts(done)

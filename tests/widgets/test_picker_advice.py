@@ -83,6 +83,7 @@ def test_what_was_measured_before_tells_an_epochs_time(
     until(lambda: "estimated from 1 measured model" in epoch(picker))
 
 
+@pytest.mark.slow
 def test_models_are_measured_on_the_device_and_the_card_uses_it(
     picker: ModelPicker, until: Callable[..., None]
 ) -> None:
