@@ -9,6 +9,7 @@ from nbfinetune.records import EpochDone
 from nbfinetune.schedules import Constant
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(small):
     settings = {"model": "factories:no_norm", "augment": "none", "epochs": 2, "optimizer": "sgd"}
     one = small(**settings).wait(progress=False)

@@ -62,6 +62,7 @@ def search(**changed: object) -> Search:
     return Search(**(usual | changed))
 
 
+@pytest.mark.slow
 def test_arrays_of_a_notebook_get_three_models_after_the_references_were_measured(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

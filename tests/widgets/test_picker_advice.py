@@ -114,7 +114,6 @@ def test_a_recommendation_is_taken_with_all_its_settings(
         remember(name, train_ms=80)
     ask(picker, "pretrained", value=False)
     assert ask(picker, "recommend", 600) == ""
-    assert "already" in ask(picker, "recommend", 600) or not picker.outlook["recommending"]
     until(lambda: not picker.outlook["recommending"])
     found = picker.outlook["recommended"]
     assert [one["role"] for one in found] == ["fast", "balanced", "best"], picker.outlook["said"]
