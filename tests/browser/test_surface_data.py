@@ -48,5 +48,5 @@ def test_an_image_that_is_excluded_on_the_surface_is_not_trained_on(
     trained = {index.items[image] for image in [*index.train, *index.val]}
     assert len(trained) == 69
     assert "dogs/003.jpg" not in trained
-    notebook.button("Stop").click()
+    run.stop()
     says(notebook, "stopped")
