@@ -15,6 +15,7 @@ from nbfinetune.models.heads import head_names
 from nbfinetune.models.removing import remove
 from nbfinetune.pruning import importance
 from nbfinetune.pruning.calibration import recalibrate
+from nbfinetune.pruning.gradients import all_trained
 from nbfinetune.pruning.importance import Scores
 from nbfinetune.pruning.plan import Planner, Wishes
 from nbfinetune.pruning.structure import Structure
@@ -79,20 +80,16 @@ def _scores(parts: Parts, structure: Structure) -> Scores:
 def _taylor(parts: Parts, structure: Structure) -> Scores:
     """Scores summed over batches, each squared by itself, so that signs do not cancel."""
     model = parts.model.eval()
-    trained = [(p, p.requires_grad) for p in model.parameters()]
     total: Scores = {group.name: np.zeros(group.units) for group in structure.groups}
-    for parameter, _ in trained:
-        parameter.requires_grad_(True)
-    for images, labels in _some_batches(parts):
-        model.zero_grad(set_to_none=True)
-        with torch.enable_grad():
-            torch.autograd.backward(parts.loss(model(images).float(), labels))
-        gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
-        for name, values in importance.taylor(model, structure, gradients).items():
-            total[name] += values
+    with all_trained(model):
+        for images, labels in _some_batches(parts):
+            model.zero_grad(set_to_none=True)
+            with torch.enable_grad():
+                torch.autograd.backward(parts.loss(model(images).float(), labels))
+            gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+            for name, values in importance.taylor(model, structure, gradients).items():
+                total[name] += values
     model.zero_grad(set_to_none=True)
-    for parameter, before in trained:
-        parameter.requires_grad_(before)
     return total
 
 

@@ -90,18 +90,17 @@ def build(
     state = {}
     if config.checkpoint is not None:
         recipes = recipes or recipes_of(Path(config.checkpoint).expanduser())
-    if config.checkpoint is not None and not recipes:
-        # Fitted to the whole architecture, whose cut layers' weights are then left out.
-        state = ORIGINS[name.origin].adapted(module, read_weights(config.checkpoint))
+        state = read_weights(config.checkpoint)
+        if not recipes:
+            # Fitted to the whole architecture, whose cut layers' weights are then left out. Of a
+            # pruned model only a run of ours writes weights, which need no fitting.
+            state = ORIGINS[name.origin].adapted(module, state)
     whole = set(module.state_dict())
     heads = edit(module, config, shape)
     if is_edited(config) or not _keeps_its_classifier(name, config, num_classes):
         quieten(module, head_names(module))
     for recipe in recipes:
         remove(module, recipe)
-    if config.checkpoint is not None and recipes:
-        # Only a run of ours writes these: in the very form of this module, but for the classifier.
-        state = read_weights(config.checkpoint)
     if config.checkpoint is not None:
         cut = whole - set(module.state_dict())
         state = {k: v for k, v in state.items() if k not in cut or is_under(k, heads)}

@@ -155,6 +155,11 @@ class Paces:
         """How many models of the catalogue were measured."""
         return len(self._facts)
 
+    @property
+    def measured(self) -> frozenset[str]:
+        """Architectures that were measured, whether the catalogue has them or not."""
+        return frozenset(self._speeds)
+
     def of(self, facts: ModelFacts, task: Task) -> Pace | None:
         """Pace of a model; None where nothing was measured on the device.
 

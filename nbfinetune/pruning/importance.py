@@ -93,16 +93,22 @@ def _summed(
     *,
     total: bool = False,
 ) -> Scores:
-    return {group.name: _of_group(module, group, value, total=total) for group in structure.groups}
+    parameters = dict(module.named_parameters())
+    return {
+        group.name: _of_group(parameters, group, value, total=total) for group in structure.groups
+    }
 
 
 @torch.no_grad()
 def _of_group(
-    module: nn.Module, group: Group, value: Callable[[str, Tensor], Tensor], *, total: bool
+    parameters: Mapping[str, Tensor],
+    group: Group,
+    value: Callable[[str, Tensor], Tensor],
+    *,
+    total: bool,
 ) -> NDArray[np.float64]:
     sums = torch.zeros(group.units, dtype=torch.float64)
     count = 0
-    parameters = dict(module.named_parameters())
     for member in group.members:
         name = member.layer if member.dim is not None else f"{member.layer}.weight"
         if name not in parameters:

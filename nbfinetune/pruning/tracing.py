@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from nbfinetune.errors import ModelError
 from nbfinetune.models.removing import remove
 from nbfinetune.pruning.attention import head_groups
+from nbfinetune.pruning.gradients import all_trained
 from nbfinetune.pruning.layer_costs import priced
 from nbfinetune.pruning.structure import Group, Member, Structure
 from nbfinetune.pruning.structured import recipe_for
@@ -102,7 +104,7 @@ def _channels(
     outputs = [layer for head in heads for layer in module.get_submodule(head).modules()]
     try:
         # It follows gradients, so they are needed even where a layer is frozen.
-        with torch.enable_grad(), _all_trained(module):
+        with torch.enable_grad(), all_trained(module):
             graph = torch_pruning.DependencyGraph()
             graph.build_dependency(module, images, verbose=False)
             found = [*graph.get_all_groups(ignored_layers=outputs)]
@@ -114,21 +116,6 @@ def _channels(
     reader = _Reader(module, graph, frozenset(outputs), attentions)
     groups = (reader.group(one) for one in found)
     return [group for group in groups if group is not None]
-
-
-class _all_trained:  # noqa: N801 - used like a function, as contextlib's are
-    """Every parameter with a gradient, for a while."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self._before = [(p, p.requires_grad) for p in module.parameters()]
-
-    def __enter__(self) -> None:
-        for parameter, _ in self._before:
-            parameter.requires_grad_(True)
-
-    def __exit__(self, *_: object) -> None:
-        for parameter, trained in self._before:
-            parameter.requires_grad_(trained)
 
 
 @dataclass(frozen=True)
@@ -169,15 +156,15 @@ class _Reader:
         has_inputs = isinstance(layer, (nn.Conv2d, nn.Linear)) and not _depthwise(layer)
         return Member(name, "out" if out or not has_inputs else "in", table)
 
-    @property
+    @cached_property
     def _names(self) -> dict[nn.Module, str]:
         return {inner: name for name, inner in self.module.named_modules()}
 
-    @property
+    @cached_property
     def _parameter_names(self) -> dict[int, str]:
         return {id(parameter): name for name, parameter in self.module.named_parameters()}
 
-    @property
+    @cached_property
     def _of_attentions(self) -> set[tuple[str, bool]]:
         """Sides of layers that go with heads."""
         return {(m.layer, m.side == "out") for group in self.attentions for m in group.members}

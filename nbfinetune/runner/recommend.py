@@ -22,7 +22,7 @@ from nbfinetune.runner import standby
 from nbfinetune.runner.durations import seconds_of, span
 from nbfinetune.runner.recommendations import Recommendations, epochs, reasons
 from nbfinetune.runner.settings import accept_data, configure
-from nbfinetune.runner.speed_book import SpeedBook, paces, this_place
+from nbfinetune.runner.speed_book import paces
 from nbfinetune.runner.speed_measure import Measuring, SpeedMeasure
 from nbfinetune.runner.speed_table import watch
 
@@ -196,11 +196,10 @@ def _usual_side(config: FineTuneConfig) -> int | None:
 def _paces(config: FineTuneConfig, told: Mapping[str, Any], search: Search) -> Paces:
     runner = config.runner
     device = "cpu" if told["device"] == ON_THE_CPU else told["device"]
-    book, place = SpeedBook(), this_place(device, runner.threads)
-    measured = {one.architecture for one in book.speeds(place)}
-    missing = [name for name in search.references if name not in measured]
-    if len(measured) >= len(search.references) or not missing:
-        return paces(device, runner.threads)
+    found = paces(device, runner.threads)
+    missing = [name for name in search.references if name not in found.measured]
+    if len(found.measured) >= len(search.references) or not missing:
+        return found
     how = Measuring(
         batch_size=config.training.batch_size,
         image_size=config.data.image_size,

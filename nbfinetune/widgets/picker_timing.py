@@ -39,18 +39,14 @@ class Timing:
     ) -> None:
         self._draft, self._told, self._tell = draft, told, tell
         self._paces: Paces | None = None
-        self._known: frozenset[str] = frozenset()
         self._measure: SpeedMeasure | None = None
 
     def look(self) -> None:
         """Read what was measured on the draft's device before."""
-        from nbfinetune.models.speed import Paces
-        from nbfinetune.runner.speed_book import SpeedBook, this_place
+        from nbfinetune.runner.speed_book import paces
 
         runner = self._draft.config.runner
-        speeds = SpeedBook().speeds(this_place(runner.device, runner.threads))
-        self._paces = Paces(speeds, catalogue())
-        self._known = frozenset(one.architecture for one in speeds)
+        self._paces = paces(runner.device, runner.threads)
 
     def measure(self, names: Any) -> None:
         """Time models on the draft's device, at its batch and image size; returns at once.
@@ -99,8 +95,9 @@ class Timing:
 
     def _measured(self) -> dict[str, float]:
         """Training images a second, at the task in hand, of what was measured in some task."""
-        rows = catalogue() if self._known else ()
-        paces = {row.name: self.pace(row) for row in rows if row.architecture in self._known}
+        known = self._paces.measured if self._paces is not None else ()
+        rows = catalogue() if known else ()
+        paces = {row.name: self.pace(row) for row in rows if row.architecture in known}
         return {
             name: round(found.images_per_s, 1) for name, found in paces.items() if found is not None
         }
