@@ -6,17 +6,14 @@ its input closes: with the notebook, or when nobody wants to know any more.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,13 +23,12 @@ from nbfinetune.data.scan_facts import FILE_NAME, ScanFacts, load_facts, save_fa
 from nbfinetune.data.source_reading import read_source
 from nbfinetune.errors import NbFinetuneError
 from nbfinetune.records import Source, decode
+from nbfinetune.runner.child import Say, speaker
 from nbfinetune.runner.priority import give_way
 from nbfinetune.runner.survey import Survey
 
 TELL_EVERY_S = 0.2
 SAVE_EVERY_S = 10.0
-
-Say: TypeAlias = Callable[[dict[str, Any]], None]
 
 
 class Listener:
@@ -62,7 +58,7 @@ class Listener:
 
 def main() -> None:
     """Scan what the first line of the input says, and leave."""
-    say = _speaker()
+    say = speaker()
     order = json.loads(sys.stdin.readline())
     listener = Listener()
     give_way()
@@ -116,20 +112,6 @@ def _with_twins(facts: ScanFacts) -> ScanFacts:
     rows = facts.rows
     sides = np.minimum(rows["width"], rows["height"])
     return replace(facts, twins=twins(rows["digest"], rows["print"], sides), complete=True)
-
-
-def _speaker() -> Say:
-    """Says records, a line each; what libraries print by themselves goes elsewhere."""
-    output = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def say(record: dict[str, Any]) -> None:
-        # Whoever listened may have gone; the closed input then ends the scan in an orderly way.
-        with contextlib.suppress(OSError):
-            output.write(json.dumps(record) + "\n")
-            output.flush()
-
-    return say
 
 
 if __name__ == "__main__":

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +16,8 @@ from nbfinetune.data.index import preview_index
 from nbfinetune.data.scan_facts import FILE_NAME, ScanFacts, load_facts
 from nbfinetune.errors import DataError
 from nbfinetune.records import DataConfig, encode
-from nbfinetune.runner.spawning import spawn
+from nbfinetune.runner.child import Child
+from nbfinetune.runner.listeners import Listeners
 
 MODULE = "nbfinetune.runner.scan_process"
 
@@ -56,9 +54,9 @@ class Scan:
         self.error = ""
         self._config, self._seed = config, seed
         self._folder = Path(folder).absolute()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._guard, self._ended = threading.Lock(), threading.Event()
-        self._callbacks: list[Callable[[], None]] = []
+        self._listeners = Listeners()
 
     @property
     def running(self) -> bool:
@@ -67,37 +65,35 @@ class Scan:
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called after every change, at most 5 times a second, from a thread."""
-        self._callbacks.append(callback)
+        self._listeners.add(callback)
 
     def start(self) -> None:
         """Begin, in the background; a scan that runs already just goes on."""
         with self._guard:
             if self.running:
                 return
-            pipe, command = subprocess.PIPE, [sys.executable, "-m", MODULE]
-            process = spawn(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
-            self._process, self.status, self.progress = process, "running", (0, 0)
+            order = {
+                "source": json.loads(encode(self._config.source)),
+                "folder": str(self._folder),
+            }
+            self._child = child = Child(MODULE, order)
+            self.status, self.progress = "running", (0, 0)
             self.error, self.facts = "", None
             self._ended.clear()
-        order = {
-            "source": json.loads(encode(self._config.source)),
-            "folder": str(self._folder),
-        }
-        _write_line(process, order)
         threading.Thread(
-            target=self._follow, args=(process,), name="follow scan", daemon=True
+            target=self._follow, args=(child,), name="follow scan", daemon=True
         ).start()
 
     def cancel(self) -> None:
         """Look at no more; what has been seen is kept for the next scan."""
         with self._guard:
-            process, self._process = self._process, None
-            if process is None:
+            child, self._child = self._child, None
+            if child is None:
                 return
             self.status = "cancelled"
-        _hang_up(process)
+        child.dismiss()
         self._ended.set()
-        self._tell()
+        self._listeners.tell()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end.
@@ -129,51 +125,27 @@ class Scan:
     def _remedy(self) -> str:
         return self.error or ("wait() for it" if self.running else "start() it and wait()")
 
-    def _follow(self, process: subprocess.Popen[bytes]) -> None:
+    def _follow(self, child: Child) -> None:
         last: dict[str, Any] = {}
-        for line in process.stdout or ():
-            last = json.loads(line)
-            if "done" in last and self._is_current(process):
+        for last in child.lines():
+            if "done" in last and self._is_current(child):
                 self.progress = (last["done"], last["of"])
                 if "saved" not in last:
-                    self._tell()
-        code = process.wait()
-        _hang_up(process)
-        if process.stdout:
-            process.stdout.close()
+                    self._listeners.tell()
         facts = load_facts(self._folder / FILE_NAME) if last.get("saved") else None
         with self._guard:
-            if self._process is not process:  # it was cancelled
+            if self._child is not child:  # it was cancelled
                 return
-            self._process, self.facts = None, facts
+            self._child, self.facts = None, facts
             self.status = "failed" if facts is None else "done"
             if facts is None:
-                self.error = last.get("error") or f"the scan's process ended early (status {code})"
+                status = child.status()
+                self.error = (
+                    last.get("error") or f"the scan's process ended early (status {status})"
+                )
         self._ended.set()
-        self._tell()
+        self._listeners.tell()
 
-    def _is_current(self, process: subprocess.Popen[bytes]) -> bool:
+    def _is_current(self, child: Child) -> bool:
         with self._guard:
-            return self._process is process
-
-    def _tell(self) -> None:
-        for callback in self._callbacks:
-            try:
-                callback()
-            except Exception as error:  # noqa: BLE001 - the scan does not end with one listener
-                told = (type(error), error, error.__traceback__, threading.current_thread())
-                threading.excepthook(threading.ExceptHookArgs(told))
-
-
-def _write_line(process: subprocess.Popen[bytes], record: dict[str, Any]) -> None:
-    # A process that is gone already says so by the end of its output.
-    with contextlib.suppress(OSError, ValueError):
-        stdin: Any = process.stdin
-        stdin.write(json.dumps(record).encode() + b"\n")
-        stdin.flush()
-
-
-def _hang_up(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        stdin: Any = process.stdin
-        stdin.close()
+            return self._child is child

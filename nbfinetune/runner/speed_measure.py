@@ -22,6 +22,7 @@ from nbfinetune.records import (
     encode,
 )
 from nbfinetune.runner.child import Child
+from nbfinetune.runner.listeners import Listeners
 from nbfinetune.runner.speed_book import SpeedBook, this_place
 
 __all__ = ["Measuring", "SpeedMeasure"]
@@ -123,7 +124,7 @@ class SpeedMeasure:
         self._configs = [self._how.config(name) for name in self.names]
         self._child: Child | None = None
         self._guard, self._ended = threading.Lock(), threading.Event()
-        self._callbacks: list[Callable[[], None]] = []
+        self._listeners = Listeners()
         self.status: MeasureStatus = "waiting"
         self._forget()
 
@@ -134,7 +135,7 @@ class SpeedMeasure:
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called after every change, from a thread."""
-        self._callbacks.append(callback)
+        self._listeners.add(callback)
 
     def start(self) -> None:
         """Begin, in the background; a measurement that runs already just goes on."""
@@ -163,7 +164,7 @@ class SpeedMeasure:
             self.status, self.now = "cancelled", ""
         child.dismiss()
         self._ended.set()
-        self._tell()
+        self._listeners.tell()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end, however it ends; whether it has come."""
@@ -181,7 +182,7 @@ class SpeedMeasure:
             if "name" not in said:
                 trouble = said.get("error", "")
             if self._heard(child, said, device):
-                self._tell()
+                self._listeners.tell()
         with self._guard:
             if self._child is not child:  # it was cancelled
                 return
@@ -192,7 +193,7 @@ class SpeedMeasure:
             self._child, self.now, self.error = None, "", trouble
             self.status = "failed" if trouble else "done"
         self._ended.set()
-        self._tell()
+        self._listeners.tell()
 
     def _heard(self, child: Child, said: Mapping[str, Any], device: str) -> bool:
         """Take in what the process said; False where nobody asks it any more."""
@@ -229,11 +230,3 @@ class SpeedMeasure:
         except OSError as error:
             with self._guard:
                 self.errors[speed.name] = f"{self._book.path} can't be written: {error}"
-
-    def _tell(self) -> None:
-        for callback in self._callbacks:
-            try:
-                callback()
-            except Exception as error:  # noqa: BLE001 - measuring does not end with one listener
-                told = (type(error), error, error.__traceback__, threading.current_thread())
-                threading.excepthook(threading.ExceptHookArgs(told))

@@ -138,8 +138,8 @@ def test_it_gives_way_is_cancelled_and_goes_on_where_it_was(
 ) -> None:
     scan = scan_of(slow_photos, tmp_path / "kept")
     scan.start()
-    assert scan._process is not None
-    pid = scan._process.pid
+    assert scan._child is not None
+    pid = scan._child.pid
     until(lambda: scan.progress[0] >= 12)
     if sys.platform != "win32":
         assert psutil.Process(pid).nice() >= NICENESS
@@ -164,9 +164,9 @@ def test_a_process_that_is_killed_is_a_failure_that_says_so(
 ) -> None:
     scan = scan_of(slow_photos, tmp_path / "kept")
     scan.start()
-    assert scan._process is not None
+    assert scan._child is not None
     until(lambda: scan.progress[1] > 0)
-    os.kill(scan._process.pid, signal.SIGTERM)
+    os.kill(scan._child.pid, signal.SIGTERM)
     assert scan.wait(DEADLINE_S)
     assert scan.status == "failed"
     assert "ended early" in scan.error
@@ -183,7 +183,7 @@ from nbfinetune.runner.scanning import Scan
 scan = Scan(DataConfig(source=Folder(path={str(slow_photos)!r})), 0, Path({str(tmp_path)!r}))
 def told():
     if scan.progress[0] >= 12:
-        print(scan._process.pid, flush=True)
+        print(scan._child.pid, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 scan.on_change(told)
 scan.start()
