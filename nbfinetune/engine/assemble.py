@@ -25,12 +25,8 @@ from nbfinetune.engine.randomness import seed_everything
 from nbfinetune.engine.world import World
 from nbfinetune.models.build import build
 from nbfinetune.models.fitting import check_batch
-from nbfinetune.models.groups import (
-    LayerGroup,
-    frozen_at_start,
-    layer_groups,
-    set_trainable,
-)
+from nbfinetune.models.freezing import freeze
+from nbfinetune.models.groups import LayerGroup
 from nbfinetune.models.inputs import ModelInput, choose_image_size, model_input
 from nbfinetune.models.memory import available_bytes
 from nbfinetune.models.recipe import Recipe, recipes_in
@@ -170,9 +166,7 @@ def assemble(
         device=placement.device,
         recipes=recipes_in(restored.facts) if restored else (),
     )
-    groups = layer_groups(built.module, built.head_names)
-    frozen = frozen_at_start(built.module, built.head_names, config.model)
-    set_trainable(built.module, groups, frozen)
+    groups = freeze(built.module, built.head_names, config.model)
     model = built.module.to(placement.device)
     model = model.to(memory_format=placement.memory_format)
     if config.data.cache:

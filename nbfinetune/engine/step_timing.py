@@ -19,13 +19,8 @@ from nbfinetune.engine.world import World
 from nbfinetune.models.build import build
 from nbfinetune.models.catalogue import known
 from nbfinetune.models.estimate import facts_need
-from nbfinetune.models.groups import (
-    frozen_at_start,
-    layer_groups,
-    parameter_groups,
-    set_trainable,
-    train_mode,
-)
+from nbfinetune.models.freezing import freeze
+from nbfinetune.models.groups import parameter_groups, train_mode
 from nbfinetune.models.inputs import choose_image_size, model_input
 from nbfinetune.models.memory import available_bytes
 from nbfinetune.models.training_choice import choice_of
@@ -125,9 +120,7 @@ def time_steps(
 
 def _stepper(config: FineTuneConfig, placement: Placement, classes: int, size: int) -> Stepper:
     built = build(config.model, num_classes=classes, image_size=size, device=placement.device)
-    groups = layer_groups(built.module, built.head_names)
-    frozen = frozen_at_start(built.module, built.head_names, config.model)
-    set_trainable(built.module, groups, frozen)
+    groups = freeze(built.module, built.head_names, config.model)
     model = built.module.to(placement.device).to(memory_format=placement.memory_format)
     train_mode(model)
     loss = make_loss(config.training, [1] * classes, placement.device)

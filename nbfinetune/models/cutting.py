@@ -76,8 +76,7 @@ def _blank(
     whole = tuple(_whole(module, "", going, others))
     pools = [p for p in _pools_behind(module, staying, heads) if not is_under(p, whole)]
     for path in (*whole, *pools):
-        parent, _, attribute = path.rpartition(".")
-        setattr(module.get_submodule(parent), attribute, Cut())
+        module.set_submodule(path, Cut())
 
 
 def _whole(

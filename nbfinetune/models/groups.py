@@ -18,7 +18,6 @@ from nbfinetune.records import ModelConfig
 __all__ = [
     "LayerGroup",
     "counted",
-    "frozen_at_start",
     "layer_groups",
     "parameter_groups",
     "set_trainable",
@@ -94,37 +93,6 @@ def stages(module: nn.Module, heads: tuple[str, ...]) -> list[LayerGroup]:
         for stage in members
     ]
     return [*merged, head]
-
-
-def frozen_at_start(
-    module: nn.Module, heads: tuple[str, ...], config: ModelConfig
-) -> Literal["none", "backbone"] | int:
-    """What is frozen in the first epochs, as `set_trainable` takes it.
-
-    `train_stages` freezes what stands before those stages; `freeze_epochs` alone, the backbone.
-
-    Raises
-    ------
-    ConfigError
-        If the model has fewer stages, or `freeze` is given as well.
-    """
-    if config.train_stages is None:
-        all_trained = config.freeze in ("none", 0)
-        return "backbone" if config.freeze_epochs and all_trained else config.freeze
-    if config.freeze != "none":
-        raise ConfigError(
-            f"train_stages={config.train_stages} and freeze={config.freeze!r} both say what is "
-            "trained; give one of them"
-        )
-    *backbone, _ = stages(module, heads)
-    if config.train_stages > len(backbone):
-        raise ConfigError(
-            f"train_stages is {config.train_stages}, but {config.name} has {counted(backbone)}; "
-            "leave train_stages out to train all"
-        )
-    first = backbone[-config.train_stages].parameter_names[0]
-    groups = layer_groups(module, heads)
-    return next(place for place, group in enumerate(groups) if first in group.parameter_names)
 
 
 def counted(backbone: Sequence[LayerGroup]) -> str:

@@ -82,7 +82,7 @@ def replace_head(
     """
     for name in heads:
         old = module.get_submodule(name)
-        _put(module, name, _new_head(old, _width_in(old), num_classes, kind, dropout))
+        module.set_submodule(name, _new_head(old, _width_in(old), num_classes, kind, dropout))
 
 
 def fit_head(module: nn.Module, heads: tuple[str, ...], shape: Shape) -> None:
@@ -95,19 +95,21 @@ def fit_head(module: nn.Module, heads: tuple[str, ...], shape: Shape) -> None:
     was_training = module.training
     try:
         for name, gauge in gauges.items():
-            _put(module, name, gauge)
+            module.set_submodule(name, gauge)
         image = torch.zeros(1, shape.in_chans, shape.image_size, shape.image_size)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             module.eval()(image)
     finally:
         module.train(was_training)
         for name, layer in old.items():
-            _put(module, name, layer)
+            module.set_submodule(name, layer)
     for name, layer in old.items():
         width = gauges[name].width(layer)
         if width != _width_in(layer):
             dropout = shape.dropout if isinstance(layer, Head) else 0.0
-            _put(module, name, _new_head(layer, width, shape.num_classes, "linear", dropout))
+            module.set_submodule(
+                name, _new_head(layer, width, shape.num_classes, "linear", dropout)
+            )
 
 
 def quieten(module: nn.Module, heads: tuple[str, ...]) -> None:
@@ -138,11 +140,6 @@ def set_dropout(module: nn.Module, heads: tuple[str, ...], dropout: float) -> No
             before[-1].p = dropout
         else:
             setattr(parent, attribute, Head(nn.Dropout(dropout), parent.get_submodule(attribute)))
-
-
-def _put(module: nn.Module, name: str, layer: nn.Module) -> None:
-    parent, _, attribute = name.rpartition(".")
-    setattr(module.get_submodule(parent), attribute, layer)
 
 
 def _new_head(old: nn.Module, width: int, num_classes: int, kind: str, dropout: float) -> nn.Module:

@@ -9,7 +9,7 @@ from torch import nn
 
 from nbfinetune.errors import ModelError, NbFinetuneError
 from nbfinetune.models.editing import edit, is_edited
-from nbfinetune.models.groups import frozen_at_start, layer_groups, set_trainable
+from nbfinetune.models.freezing import freeze
 from nbfinetune.models.heads import head_names
 from nbfinetune.models.inputs import STRIDE_PX, model_input
 from nbfinetune.models.memory import available_bytes, check_fits, needed_bytes
@@ -88,8 +88,7 @@ def _check_memory(
 ) -> None:
     heads = head_names(module) if config.freeze != "none" or config.train_stages else ()
     if heads and not config.freeze_epochs:
-        frozen = frozen_at_start(module, heads, config)
-        set_trainable(module, layer_groups(module, heads), frozen)
+        freeze(module, heads, config)
     parameters = sum(p.numel() for p in module.parameters())
     trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
     check_fits(name.full, needed_bytes(parameters, trained), available_bytes(device))

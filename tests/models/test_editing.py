@@ -10,7 +10,8 @@ from torch import nn
 
 from nbfinetune.errors import ConfigError, ModelError
 from nbfinetune.models.build import build
-from nbfinetune.models.groups import frozen_at_start, layer_groups, set_trainable, stages
+from nbfinetune.models.freezing import frozen_at_start
+from nbfinetune.models.groups import layer_groups, set_trainable, stages
 from nbfinetune.models.heads import head_names
 from nbfinetune.models.inputs import model_input
 from nbfinetune.models.pooling import GlobalPool

@@ -8,8 +8,8 @@ from torch import nn
 
 from nbfinetune.engine.optimizers import make_optimizer, set_lr
 from nbfinetune.models.build import build
+from nbfinetune.models.freezing import frozen_at_start
 from nbfinetune.models.groups import (
-    frozen_at_start,
     layer_groups,
     parameter_groups,
     set_trainable,
