@@ -15,6 +15,7 @@ from nbfinetune.records import (
     OptimizerChanged,
     Prune,
     Pruned,
+    RemoveChannels,
     ScheduleChanged,
     SetOptimizer,
     SetSchedule,
@@ -47,6 +48,8 @@ def apply(training: Training, number: int, edit: Edit, *, silent: bool = False) 
         event = _set_optimizer(training, edit)
     elif isinstance(edit, Prune):
         event = _prune(training, edit)
+    elif isinstance(edit, RemoveChannels):
+        raise TrainingError("a live run keeps its channels; prune its best model as a new run")
     elif _all_trained(training):
         raise TrainingError("every layer is trained already; there is nothing to unfreeze")
     else:

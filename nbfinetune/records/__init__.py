@@ -9,6 +9,7 @@ from nbfinetune.records.commands import (
     Pause,
     PlannedEdit,
     Prune,
+    RemoveChannels,
     Resume,
     SaveCheckpoint,
     SetOptimizer,
@@ -22,27 +23,28 @@ from nbfinetune.records.commands import (
 )
 from nbfinetune.records.config import (
     SCHEMA,
+    AugmentConfig,
+    FineTuneConfig,
+    ModelConfig,
+    OptimizerConfig,
+    RunnerConfig,
+    TrainingConfig,
+)
+from nbfinetune.records.data import (
     Archive,
     Arrays,
-    AugmentConfig,
     DataConfig,
     DataEdit,
     EditRecord,
     Exclude,
     Files,
-    FineTuneConfig,
     Folder,
     FolderPair,
     Idx,
-    ModelConfig,
     MoveTo,
     Named,
-    OptimizerConfig,
-    PruningConfig,
     Relabel,
-    RunnerConfig,
     Source,
-    TrainingConfig,
 )
 from nbfinetune.records.events import (
     LIVE,
@@ -74,6 +76,7 @@ from nbfinetune.records.events import (
     Status,
     StepDone,
 )
+from nbfinetune.records.pruning import PruningConfig
 from nbfinetune.records.schedule import (
     Constant,
     Cosine,
@@ -145,6 +148,7 @@ __all__ = [
     "PruningConfig",
     "RateTried",
     "Relabel",
+    "RemoveChannels",
     "Resume",
     "RunFailed",
     "RunFinished",

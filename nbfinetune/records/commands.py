@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from nbfinetune.records.fields import NonNegative, Positive, Probability
+from nbfinetune.records.pruning import PruningConfig
 from nbfinetune.records.schedule import Schedule
 
 
@@ -49,10 +51,11 @@ class SetSchedule(CommandRecord, tag="set_schedule", frozen=True, kw_only=True):
 class SetOptimizer(CommandRecord, tag="set_optimizer", frozen=True, kw_only=True):
     """Change values of the running optimizer; None leaves a value as it is."""
 
-    weight_decay: Annotated[float, Meta(ge=0.0)] | None = None
-    momentum: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
-    l1: Annotated[float, Meta(ge=0.0)] | None = None
-    clip_norm: Annotated[float, Meta(ge=0.0)] | None = None
+    weight_decay: NonNegative | None = None
+    momentum: Probability | None = None
+    l1: NonNegative | None = None
+    clip_norm: NonNegative | None = None
+    clip_weights: NonNegative | None = None
 
 
 class Unfreeze(CommandRecord, tag="unfreeze", frozen=True, kw_only=True):
@@ -60,15 +63,36 @@ class Unfreeze(CommandRecord, tag="unfreeze", frozen=True, kw_only=True):
 
 
 class Prune(CommandRecord, tag="prune", frozen=True, kw_only=True):
-    """Set the smallest weights of the whole network to zero, and keep them there.
+    """Set weights of the backbone to zero, and keep them there.
 
     Parameters
     ----------
     amount : float in [0, 1)
-        Part of all weights of the backbone; 0 lets pruned weights learn again.
+        Part of all weights of the backbone, the smallest first; 0 lets pruned weights learn again.
+    scope : {"network", "layer"}
+        Whether `amount` holds for all together or for each layer.
+    below : float, optional
+        Instead of an amount: every weight whose magnitude is less.
+    pattern : {"2:4"}, optional
+        Instead of an amount: two of every four neighbouring inputs.
     """
 
-    amount: Annotated[float, Meta(ge=0.0, lt=1.0)]
+    amount: Probability = 0.0
+    scope: Literal["network", "layer"] = "network"
+    below: Positive | None = None
+    pattern: Literal["2:4"] | None = None
+
+
+class RemoveChannels(CommandRecord, tag="remove_channels", frozen=True, kw_only=True):
+    """Take channels or blocks out of the model for good, between two steps.
+
+    Parameters
+    ----------
+    pruning : PruningConfig
+        Its amount is a part of the model as it was before any pruning of this run.
+    """
+
+    pruning: PruningConfig
 
 
 class FindLearningRate(CommandRecord, tag="find_learning_rate", frozen=True, kw_only=True):
@@ -79,7 +103,7 @@ class StopFinding(CommandRecord, tag="stop_finding", frozen=True, kw_only=True):
     """Try no more rates."""
 
 
-Edit: TypeAlias = SetSchedule | SetOptimizer | Unfreeze | Prune
+Edit: TypeAlias = SetSchedule | SetOptimizer | Unfreeze | Prune | RemoveChannels
 """Commands that change the weights to come: replayed at their step when a run is repeated."""
 
 Command: TypeAlias = Pause | Resume | Stop | SaveCheckpoint | FindLearningRate | StopFinding | Edit

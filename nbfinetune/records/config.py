@@ -2,153 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from nbfinetune.records.commands import PlannedEdit
+from nbfinetune.records.data import DataConfig
+from nbfinetune.records.fields import ConfigRecord, Count, NonNegative, Positive, Probability
+from nbfinetune.records.pruning import PruningConfig
 from nbfinetune.records.schedule import Cosine, Schedule
 
 SCHEMA = 1
-
-NonNegative = Annotated[float, Meta(ge=0.0)]
-Positive = Annotated[float, Meta(gt=0.0)]
-Count = Annotated[int, Meta(ge=1)]
-Probability = Annotated[float, Meta(ge=0.0, lt=1.0)]
-
-
-class ConfigRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of the configuration records."""
-
-
-class SourceRecord(ConfigRecord, frozen=True, kw_only=True, tag_field="kind"):
-    """Base of the places that images come from."""
-
-
-class Folder(SourceRecord, tag="folder", frozen=True, kw_only=True):
-    """A folder with one folder per class, or with `train/` and `val/` of such folders."""
-
-    path: str
-
-
-class FolderPair(SourceRecord, tag="folder_pair", frozen=True, kw_only=True):
-    """Two folders with one folder per class each."""
-
-    train: str
-    val: str
-
-
-class Arrays(SourceRecord, tag="arrays", frozen=True, kw_only=True):
-    """`images.npy` (N,H,W or N,H,W,C; uint8) and `labels.npy` (N, int64) in a folder.
-
-    A relative `path` lies in the run's directory: the arrays of a notebook travel with the run.
-    """
-
-    path: str
-    classes: tuple[str, ...]
-
-
-class Idx(SourceRecord, tag="idx", frozen=True, kw_only=True):
-    """A folder with the IDX files of MNIST and its kin, raw or gzipped."""
-
-    path: str
-
-
-class Named(SourceRecord, tag="named", frozen=True, kw_only=True):
-    """`"digits"` (in scikit-learn) or a torchvision data set by name.
-
-    Parameters
-    ----------
-    name : str
-        See `nbfinetune.data.named_datasets()`.
-    root : str, optional
-        Where the files lie or are downloaded to; default the cache directory.
-    """
-
-    name: str
-    root: str | None = None
-
-
-class Files(SourceRecord, tag="files", frozen=True, kw_only=True):
-    """Image files by name with their labels: `files.json` in a folder.
-
-    A relative `path` lies in the run's directory: the list travels with the run.
-    """
-
-    path: str
-
-
-class Archive(SourceRecord, tag="archive", frozen=True, kw_only=True):
-    """A `.zip` or `.tar` of class folders, which is unpacked into the cache."""
-
-    path: str
-
-
-Source: TypeAlias = Folder | FolderPair | Arrays | Idx | Named | Files | Archive
-
-
-class EditRecord(ConfigRecord, frozen=True, kw_only=True, tag_field="kind"):
-    """Base of what a person changed about one image; its file stays as it is.
-
-    Parameters
-    ----------
-    item : str
-        The image: its path as the run's index holds it, or its row as text.
-    """
-
-    item: str
-
-
-class Exclude(EditRecord, tag="exclude", frozen=True, kw_only=True):
-    """Leave the image out."""
-
-
-class Relabel(EditRecord, tag="relabel", frozen=True, kw_only=True):
-    """Take the image for one of another class."""
-
-    label: str
-
-
-class MoveTo(EditRecord, tag="move_to", frozen=True, kw_only=True):
-    """Train or validate on the image, wherever the split had put it."""
-
-    part: Literal["train", "val"]
-
-
-DataEdit: TypeAlias = Exclude | Relabel | MoveTo
-
-
-class DataConfig(ConfigRecord, frozen=True, kw_only=True):
-    """Which images, how they are split and how large they become.
-
-    Parameters
-    ----------
-    source : Source
-        Where the images lie.
-    val_split : float in (0, 1)
-        Part of the images kept for validation, stratified by class, where the source has no
-        validation part of its own.
-    folds, fold : int, optional
-        Cross-validation: `folds` stratified parts of which number `fold` (from 0) validates.
-    image_size : int, optional
-        Side in pixels of the square that the model sees. Default: the model's own size, lowered
-        for small images where the model takes that.
-    loader_threads : int, optional
-        Threads that decode and augment; default by the machine.
-    edits : tuple of DataEdit
-        What was changed about single images, in this order.
-    cache : bool
-        Keep decoded images on the disk for later epochs and runs.
-    """
-
-    source: Source
-    val_split: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.2
-    folds: Annotated[int, Meta(ge=2)] | None = None
-    fold: Annotated[int, Meta(ge=0)] = 0
-    image_size: Annotated[int, Meta(ge=8, le=4096)] | None = None
-    loader_threads: Count | None = None
-    edits: tuple[DataEdit, ...] = ()
-    cache: bool = True
 
 
 class AugmentConfig(ConfigRecord, frozen=True, kw_only=True):
@@ -240,6 +104,8 @@ class OptimizerConfig(ConfigRecord, frozen=True, kw_only=True):
         For SGD.
     clip_norm : float
         Largest norm of the gradient; 0 is off.
+    clip_weights : float
+        Weights of convolutions and linear layers stay within this distance of 0; 0 is off.
     """
 
     name: str = "adamw"
@@ -248,6 +114,7 @@ class OptimizerConfig(ConfigRecord, frozen=True, kw_only=True):
     momentum: Probability = 0.9
     nesterov: bool = True
     clip_norm: NonNegative = 0.0
+    clip_weights: NonNegative = 0.0
 
 
 class TrainingConfig(ConfigRecord, frozen=True, kw_only=True):
@@ -298,35 +165,6 @@ class TrainingConfig(ConfigRecord, frozen=True, kw_only=True):
     checkpoint_every_s: NonNegative = 30.0
 
 
-class PruningConfig(ConfigRecord, frozen=True, kw_only=True):
-    """What is taken out of the model before its first step.
-
-    Parameters
-    ----------
-    amount : float in [0, 1)
-        Part of `target` that goes; 0 leaves the model whole.
-    target : {"macs", "parameters"}
-        Multiply-accumulates of one image, or parameters.
-    criterion : {"taylor", "l1", "l2", "bn_scale", "lamp", "random"}
-        What the importance of a channel is: the change of the loss to first order
-        (arXiv:1906.10771), the size of its weights, of its batch norm's scale (arXiv:1708.06519),
-        its share of its layer's (arXiv:2010.07611), or chance.
-    uniform : bool
-        The same part of every layer, rather than the least important channels of all.
-    round_to : int
-        Layers keep multiples of so many channels, as far as the amount allows.
-    protect : tuple of str
-        Layers that keep all channels, by name.
-    """
-
-    amount: Probability = 0.0
-    target: Literal["macs", "parameters"] = "macs"
-    criterion: Literal["taylor", "l1", "l2", "bn_scale", "lamp", "random"] = "taylor"
-    uniform: bool = False
-    round_to: Annotated[int, Meta(ge=1, le=256)] = 8
-    protect: tuple[str, ...] = ()
-
-
 class RunnerConfig(ConfigRecord, frozen=True, kw_only=True):
     """Where it runs.
 
@@ -375,29 +213,3 @@ class FineTuneConfig(ConfigRecord, frozen=True, kw_only=True):
     planned: tuple[PlannedEdit, ...] = ()
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     schema: Annotated[int, Meta(ge=1, le=SCHEMA)] = SCHEMA
-
-
-__all__ = [
-    "SCHEMA",
-    "Archive",
-    "Arrays",
-    "AugmentConfig",
-    "DataConfig",
-    "DataEdit",
-    "EditRecord",
-    "Exclude",
-    "Files",
-    "FineTuneConfig",
-    "Folder",
-    "FolderPair",
-    "Idx",
-    "ModelConfig",
-    "MoveTo",
-    "Named",
-    "OptimizerConfig",
-    "PruningConfig",
-    "Relabel",
-    "RunnerConfig",
-    "Source",
-    "TrainingConfig",
-]

@@ -183,11 +183,20 @@ class ChannelsRemoved(EventRecord, tag="channels_removed", frozen=True, kw_only=
         Before and after; multiply-accumulates of one image.
     layers : dict of str to (int, int)
         Channels (or heads) before and after, by the layer that makes them.
+    blocks : tuple of str
+        Blocks that went as a whole.
+    latency_ms : tuple of (float, float), optional
+        Of one image, measured by turns before and after, where the time was the target.
+    accuracy : float, optional
+        On the validation images right after; None where it was not measured.
     """
 
     parameters: tuple[int, int]
     macs: tuple[int, int]
     layers: dict[str, tuple[int, int]]
+    blocks: tuple[str, ...] = ()
+    latency_ms: tuple[float, float] | None = None
+    accuracy: float | None = None
 
 
 class BatchSizeReduced(EventRecord, tag="batch_size_reduced", frozen=True, kw_only=True):
