@@ -1,7 +1,9 @@
 // Who draws when: one chart a frame, and all together never more than a small share of the time.
 
-/** Part of the time that redraws of live data may take. */
-export const SHARE = 0.03;
+/** Part of the time that redraws of live data may take: while somebody is at the page, and while it is merely open. */
+export const SHARE = { attended: 0.03, open: 0.012 };
+/** Somebody is at the page for so long after the last touch of it. */
+const ATTENDED_MS = 20_000;
 
 export interface Drawable {
   /** Whether anybody could see it. */
@@ -17,6 +19,14 @@ export interface Stage {
   /** Call back once what this frame has changed is laid out and painted. */
   painted(callback: () => void): unknown;
   hidden(): boolean;
+  /** When the page was last touched. */
+  touched(): number;
+}
+
+let touched = 0;
+if (typeof document !== "undefined") {
+  const touch = () => { touched = performance.now(); };
+  for (const kind of ["pointermove", "pointerdown", "keydown", "wheel"]) document.addEventListener(kind, touch, { capture: true, passive: true });
 }
 
 const PAGE: Stage = {
@@ -33,6 +43,7 @@ const PAGE: Stage = {
     port2.postMessage(undefined);
   },
   hidden: () => document.hidden,
+  touched: () => touched,
 };
 
 /** Redraws what changed: at once where a person asked for it, within the share where data came. */
@@ -71,6 +82,10 @@ export class Redraws {
     this.waiting.delete(chart);
   }
 
+  private share(): number {
+    return this.stage.now() - this.stage.touched() < ATTENDED_MS ? SHARE.attended : SHARE.open;
+  }
+
   private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
@@ -98,7 +113,7 @@ export class Redraws {
     // Layout and paint take longer than the script, and count as well.
     this.scheduled = true;
     this.stage.painted(() => {
-      this.restUntil = start + (this.stage.now() - start) / SHARE;
+      this.restUntil = start + (this.stage.now() - start) / this.share();
       this.scheduled = false;
       if (this.waiting.size) this.schedule();
     });
