@@ -16,6 +16,9 @@ from nbfinetune.pruning.structure import Group, Member, Structure
 Scores = dict[str, NDArray[np.float64]]
 Gradients = Mapping[str, Tensor]
 
+BINS_A_DEVIATION, MOST_BINS = 4, 32
+"""Bins of an activation's entropy: within one standard deviation of its layer, and either side."""
+
 
 def magnitude(module: nn.Module, structure: Structure, power: int = 2) -> Scores:
     """Mean absolute (power 1) or squared (2) weight of everything that goes with a unit."""
@@ -54,6 +57,43 @@ def batch_norm_scale(module: nn.Module, structure: Structure) -> Scores:
         ]
         scores[group.name] = np.mean(scales, 0) if scales else fallback[group.name]
     return scores
+
+
+def entropy(structure: Structure, activations: Mapping[str, NDArray[np.float32]]) -> Scores:
+    """How much a unit's mean activation varies from image to image, in bits.
+
+    Luo and Wu, arXiv:1706.05791. Bins are as wide for all units of a group, so that one which
+    hardly moves says little.
+
+    Parameters
+    ----------
+    activations : mapping of str to array (images, outputs)
+        By group, of the layer that makes it; a group without any has 1 bit for each unit.
+    """
+    return {
+        group.name: _bits(activations[group.name])[_places(group)].mean(1)
+        if group.name in activations
+        else np.ones(group.units)
+        for group in structure.groups
+    }
+
+
+def _bits(activations: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Entropy of each column."""
+    centred = activations - activations.mean(0)
+    width = max(float(centred.std()), 1e-30) / BINS_A_DEVIATION
+    bins = np.clip(np.round(centred / width), -MOST_BINS, MOST_BINS).astype(np.int64) + MOST_BINS
+    count = 2 * MOST_BINS + 1
+    columns = activations.shape[1]
+    flat = (bins + count * np.arange(columns)).ravel()
+    parts = np.bincount(flat, minlength=count * columns).reshape(columns, count) / len(activations)
+    return np.asarray(-(parts * np.log2(np.maximum(parts, 1e-30))).sum(1), np.float64)
+
+
+def _places(group: Group) -> NDArray[np.int64]:
+    """Outputs of the layer that makes a group, by unit."""
+    made = (m.indices for m in group.members if m.layer == group.name and m.side == "out")
+    return next(made, np.arange(group.units)[:, None])
 
 
 def lamp(scores: Scores) -> Scores:
