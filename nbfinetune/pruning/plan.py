@@ -57,6 +57,10 @@ class Planner:
         self._most = np.array([self._at_most(g.name, g.units) for g in structure.groups], np.int64)
         self._order = self._ranked(scores)
 
+    def most(self, target: str) -> float:
+        """Part of the target that goes when every group is at its floor, in [0, 1)."""
+        return 1 - self.structure.cost(target, self._most) / self.structure.cost(target)
+
     def removed(self, amount: float, target: str) -> Counts:
         """Units of each group that go, so that `amount` of the target goes.
 

@@ -1,6 +1,6 @@
-"""A process of its own that hears one line and answers with lines, until its input closes.
+"""A process of its own that hears lines and answers with lines, until its input closes.
 
-`Child` is the caller's side; `speaker` and `leave_when_unheard` are the process's.
+`Child` is the caller's side; `speaker`, and `leave_when_unheard` or `orders` are the process's.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -27,7 +28,7 @@ class Child:
     module : str
         What `python -m` runs.
     order : mapping
-        What it hears.
+        What it hears first.
 
     Attributes
     ----------
@@ -39,8 +40,13 @@ class Child:
         command = [sys.executable, "-m", module]
         self._process = spawn(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
         self.pid = self._process.pid
+        self._speaking = threading.Lock()
+        self.tell(order)
+
+    def tell(self, order: Mapping[str, Any]) -> None:
+        """Have it hear one more order; from any thread."""
         # A process that is gone already says so by the end of its output.
-        with contextlib.suppress(OSError, ValueError):
+        with self._speaking, contextlib.suppress(OSError, ValueError):
             self._input.write(json.dumps(order).encode() + b"\n")
             self._input.flush()
 
@@ -89,6 +95,14 @@ def leave_when_unheard() -> None:
     threading.Thread(target=_listen, name="listen", daemon=True).start()
 
 
-def _listen() -> None:
-    sys.stdin.read()
+def orders() -> queue.SimpleQueue[dict[str, Any]]:
+    """What the caller says from now on, as it comes; its end ends the child in the middle."""
+    heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(heard.put,), name="listen", daemon=True).start()
+    return heard
+
+
+def _listen(hear: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
+    for line in sys.stdin:
+        hear(json.loads(line))
     os._exit(0)
