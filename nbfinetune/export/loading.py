@@ -10,12 +10,13 @@ from torch import nn
 
 from nbfinetune.models.cutting import last_kept
 from nbfinetune.models.first_layer import first_convolution
-from nbfinetune.models.heads import Head, head_names
+from nbfinetune.models.heads import Head, head_names, is_under
 from nbfinetune.models.names import ModelName
 from nbfinetune.models.origins import ORIGINS
 from nbfinetune.models.pooling import Cut, GlobalPool, own_pooling
 from nbfinetune.models.recipe import Recipe, recipes_in
 from nbfinetune.models.rehearsal import sketch
+from nbfinetune.models.removing import Skipped
 from nbfinetune.models.shape import RGB, Shape
 from nbfinetune.records import ModelConfig, decode, encode
 
@@ -59,10 +60,15 @@ def _needed(layers: Mapping[str, str]) -> list[str]:
 
 
 def _narrowed(module: nn.Module, recipes: tuple[Recipe, ...], filename: str) -> Iterator[str]:
-    """Lines that give the layers of a pruned model the widths of its weights."""
+    """Lines that give a pruned model its depth, and its layers the widths of their weights."""
     if not recipes:
         return
-    yield "from torch import nn"
+    yield "from torch import Tensor, nn"
+    skipped = [path for path, layer in module.named_modules() if isinstance(layer, Skipped)]
+    if skipped:
+        yield from inspect.getsource(Skipped).splitlines()
+        yield f"for path in {skipped!r}:"
+        yield f"    model.set_submodule(path, {Skipped.__name__}())"
     yield f"for name, value in load_file({filename!r}).items():"
     yield "    path, _, key = name.rpartition('.')"
     yield "    layer = model.get_submodule(path)"
@@ -76,7 +82,12 @@ def _narrowed(module: nn.Module, recipes: tuple[Recipe, ...], filename: str) -> 
     if depthwise:
         yield f"for path, groups in {depthwise!r}.items():"
         yield "    model.get_submodule(path).groups = groups"
-    told = {path: values for recipe in recipes for path, values in recipe.attributes.items()}
+    told = {
+        path: values
+        for recipe in recipes
+        for path, values in recipe.attributes.items()
+        if not is_under(path, tuple(skipped))
+    }
     if told:
         yield f"for path, values in {told!r}.items():"
         yield "    vars(model.get_submodule(path)).update(values)"

@@ -1,4 +1,4 @@
-"""Which channels of which layer were taken out: enough to build the smaller network again."""
+"""Which channels and blocks were taken out: enough to build the smaller network again."""
 
 from __future__ import annotations
 
@@ -39,10 +39,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layers : tuple of Lost
     attributes : dict of str to dict of str to int
         By module what it must be told besides: how many heads an attention has left.
+    blocks : tuple of str
+        Modules that went as a whole, before the layers: what came to them passes by.
     """
 
     layers: tuple[Lost, ...]
     attributes: dict[str, dict[str, int]] = {}
+    blocks: tuple[str, ...] = ()
 
 
 def recipes_in(facts: Mapping[str, Any]) -> tuple[Recipe, ...]:

@@ -1,7 +1,9 @@
-"""Slices of layers taken out of a network for good, as a recipe says."""
+"""Slices of layers, and whole blocks, taken out of a network for good, as a recipe says."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,16 @@ from torch import Tensor, nn
 
 from nbfinetune.errors import ModelError
 from nbfinetune.models.recipe import Lost, Recipe
+
+__all__ = ["Skipped", "remove"]
+
+
+class Skipped(nn.Identity):
+    """Stands where a block was taken out, whatever else the block was given."""
+
+    def forward(self, given: Tensor, *_: object, **__: object) -> Tensor:
+        """Give back what came first."""
+        return given
 
 
 def remove(module: nn.Module, recipe: Recipe) -> None:
@@ -25,18 +37,29 @@ def remove(module: nn.Module, recipe: Recipe) -> None:
     ModelError
         If the recipe is for another architecture.
     """
+    for name in recipe.blocks:
+        with _named(module, name):
+            module.get_submodule(name)
+            module.set_submodule(name, Skipped())
     for lost in recipe.layers:
-        try:
+        with _named(module, lost.layer):
             _shrink(module, lost)
-        except (AttributeError, IndexError, KeyError) as error:
-            raise ModelError(
-                f"the pruning recipe names {lost.layer!r}, which {type(module).__name__} has not "
-                f"in that form ({error}); it was made for another architecture"
-            ) from error
     for name, values in recipe.attributes.items():
         inner = module.get_submodule(name)
         for key, value in values.items():
             setattr(inner, key, value)
+
+
+@contextmanager
+def _named(module: nn.Module, layer: str) -> Iterator[None]:
+    """Say which layer it was that does not fit."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError) as error:
+        raise ModelError(
+            f"the pruning recipe names {layer!r}, which {type(module).__name__} has not "
+            f"in that form ({error}); it was made for another architecture"
+        ) from error
 
 
 def _shrink(module: nn.Module, lost: Lost) -> None:
