@@ -13,6 +13,7 @@ __all__ = ["export"]
 
 # Module and what it gives; imported when asked for, as most need torch.
 _FORMATS = {
+    ".onnx": ("nbfinetune.export.onnx", "for ONNX Runtime and other runtimes"),
     ".safetensors": ("nbfinetune.export.safetensors", "weights, with a JSON for timm beside them"),
 }
 
