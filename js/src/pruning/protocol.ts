@@ -79,3 +79,9 @@ export interface Outcome {
   amount?: number;
   accuracy?: number | null;
 }
+
+/** Whether a board shows what the state says; until a time is measured, one of times is one of MACs. */
+export function isOf(board: Board, { method, target }: State): boolean {
+  if (method === "unstructured" || board.zeros) return Boolean(board.zeros) === (method === "unstructured");
+  return board.target === target || (target === "latency" && board.target === "macs");
+}
