@@ -19,9 +19,9 @@ __all__ = ["Skipped", "remove"]
 class Skipped(nn.Identity):
     """Stands where a block was taken out, whatever else the block was given."""
 
-    def forward(self, given: Tensor, *_: object, **__: object) -> Tensor:
+    def forward(self, input: Tensor, *_: object, **__: object) -> Tensor:
         """Give back what came first."""
-        return given
+        return input
 
 
 def remove(module: nn.Module, recipe: Recipe) -> None:

@@ -31,7 +31,8 @@ def trace(
     """Find what can be removed from a network, and what everything costs.
 
     Channels of residual streams under layer norms (transformers, ConvNeXt) stay, and so do
-    channels that a convolution with several groups mixes in blocks (ResNeXt).
+    channels that a convolution with several groups mixes in blocks (ResNeXt), and those that
+    something reads where no gradient leads.
 
     Parameters
     ----------
@@ -58,14 +59,13 @@ def trace(
                 "from its output to a convolution or linear layer before the classifier; "
                 "use method='unstructured'"
             )
-        _try(module, groups, images)
-        return priced(module, groups, images)
+        return priced(module, _that_fit(module, groups, images), images)
     finally:
         module.train(was_training)
 
 
-def _try(module: nn.Module, groups: tuple[Group, ...], images: Tensor) -> None:
-    """Take some units out of every group of a copy, to see that the rest still fits.
+def _that_fit(module: nn.Module, groups: tuple[Group, ...], images: Tensor) -> tuple[Group, ...]:
+    """Groups without which the rest still fits, tried on a copy; the others stay whole.
 
     What no gradient follows (numpy in the middle, a branch on a value) was not seen by the trace.
     """
@@ -73,8 +73,11 @@ def _try(module: nn.Module, groups: tuple[Group, ...], images: Tensor) -> None:
     if not _fits(blank, (), nothing):  # it looks at values, so it must have some
         blank, nothing = module, images
     if _fits(copy.deepcopy(blank), groups, nothing):
-        return
-    guilty = [g.name for g in groups if not _fits(copy.deepcopy(blank), (g,), nothing)]
+        return groups
+    fitting = tuple(g for g in groups if _fits(copy.deepcopy(blank), (g,), nothing))
+    if fitting and _fits(copy.deepcopy(blank), fitting, nothing):
+        return fitting
+    guilty = [group.name for group in groups if group not in fitting]
     raise ModelError(
         f"channels of {', '.join(guilty[:3]) or 'several layers together'} can't be removed from "
         f"{type(module).__name__}: what reads them does so where no gradient leads; "
@@ -148,7 +151,7 @@ class _Reader:
             return None
         if isinstance(layer, nn.Parameter):
             name = self._parameter_names.get(id(layer))
-            dim = self.graph.unwrapped_parameters[layer]
+            dim = self.graph.module2node[layer].pruning_dim
             return Member(name, "out", table, dim) if name else None
         name = self._names[layer]
         if (out and layer in self.outputs) or (name, out) in self._of_attentions:
