@@ -40,6 +40,7 @@ export class AmountBar {
     this.board = board;
     this.state = state;
     this.targets.draw(state.target);
+    this.slider.style.setProperty("--nbft-most", String(Math.min(1, mostOf(board) / END)));
     show(this.targets.element, state.method !== "unstructured");
     const error = state.errors["amount"] ?? "";
     show(this.error, Boolean(error), error);
@@ -50,6 +51,7 @@ export class AmountBar {
 
   move(amount: number): void {
     if (this.slider.valueAsNumber !== amount) this.slider.value = String(amount);
+    this.slider.style.setProperty("--nbft-part", String(amount / END));
     setText(this.value, part(amount));
     const words = goes(this.state.method, this.state.target);
     setText(this.words, words);

@@ -7,8 +7,9 @@ import type { Board, Outcome, Point } from "./protocol";
 import { accuracy, part, span } from "./words";
 
 /** Room around the picture: the slider below is laid by it, so that its thumb stands under the dot. */
-export const MARGIN = { l: 42, r: 14, t: 10, b: 22 };
+export const MARGIN = { l: 42, r: 14, t: 4, b: 22 };
 const FONT_PX = 11;
+const WORDS_PX = 18;
 /** A picture so tall has room for six lines across. */
 const TALL_PX = 220;
 const PREDICTED = colour(0);
@@ -55,7 +56,7 @@ export function curveTraces(board: Board, points: readonly Point[], outcome: Out
 /** The slider's dot, and the line down from it. */
 export function cursorTraces(board: Board, amount: number, theme: Theme): object[] {
   const { accuracy: value } = standingAt(board, amount);
-  const line = { type: "scatter", mode: "lines", name: "amount", x: [amount, amount], y: [0, value ?? topOf(board)], hoverinfo: "skip", line: { color: CHOSEN, width: 1.2, dash: "dot" } };
+  const line = { type: "scatter", mode: "lines", name: "amount", x: [amount, amount], y: [0, value ?? 1], hoverinfo: "skip", line: { color: CHOSEN, width: 1.2, dash: "dot" } };
   const dot = {
     ...dots(value === null ? [] : [[amount, value]], "here", theme),
     marker: { size: 11, color: CHOSEN, line: { width: 2, color: theme.ground } }, hoverinfo: "skip", hovertemplate: undefined,
@@ -86,8 +87,10 @@ function band(low: number | null | undefined, high: number | null | undefined): 
   return words && ` (${words})`;
 }
 
-function topOf({ whole }: Board): number {
-  return Math.min(1, Math.ceil(10 * ((whole?.accuracy ?? 1) + 0.02)) / 10);
+/** Top of the axis: room for a line of words over the whole model's. */
+function topOf(board: Board, height: number): number {
+  const up = height - MARGIN.t - MARGIN.b;
+  return ((board.whole?.accuracy ?? 1) * up) / (up - WORDS_PX);
 }
 
 /** Axes that stay where they are as points come: from nothing to a little above the whole model. */
@@ -100,7 +103,7 @@ export function layout(board: Board, { theme, width, height }: Frame): object {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     hoverlabel: { bgcolor: theme.ground, bordercolor: theme.line, align: "left", font: { color: theme.ink, size: FONT_PX } },
     xaxis: { ...plain, range: [0, END], ...ticks([0, 0.25, 0.5, 0.75]), showline: true },
-    yaxis: { ...plain, range: [0, topOf(board) + 0.02], ...ticks(height < TALL_PX ? [0, 0.5, 1] : [0, 0.2, 0.4, 0.6, 0.8, 1]) },
+    yaxis: { ...plain, range: [0, topOf(board, height)], ...ticks(height < TALL_PX ? [0, 0.5, 1] : [0, 0.2, 0.4, 0.6, 0.8, 1]) },
     annotations: wholeWords(whole, theme),
     shapes: [...wholeLine(whole, theme), ...unreachable(board, theme)],
   };
@@ -114,7 +117,7 @@ function wholeLine(whole: number | null, theme: Theme): object[] {
 function wholeWords(whole: number | null, theme: Theme): object[] {
   if (whole === null) return [];
   const text = `whole model ${accuracy(whole)}`;
-  return [{ xref: "paper", x: 1, xanchor: "right", y: whole, yanchor: "top", yshift: -2, text, showarrow: false, captureevents: false, font: { size: FONT_PX, color: theme.soft } }];
+  return [{ xref: "paper", x: 1, xanchor: "right", y: whole, yanchor: "bottom", text, showarrow: false, captureevents: false, font: { size: FONT_PX, color: theme.soft } }];
 }
 
 function ticks(values: number[]): object {

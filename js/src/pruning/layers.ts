@@ -21,7 +21,7 @@ export class Layers {
   private amount = 0;
 
   constructor(private readonly act: Act) {
-    const words = "Blue stays, hatched goes. “Less” and “more” change how much of a layer goes compared with the others; the lock keeps all of it.";
+    const words = "Blue stays, hatched goes. − and + let less or more of a layer go, compared with the others; the lock keeps it whole. Shaded: points of accuracy lost when half of that layer alone goes.";
     this.reset.addEventListener("click", () => act("reset_layers"));
     this.element = el("div", { class: "nbft-layers-box" },
       el("div", { class: "nbft-layers-head" }, el("p", { class: "nbft-note" }, words), this.reset), this.list);

@@ -13,6 +13,7 @@ export class Recovery {
   private readonly recover = el("button", { class: "nbft-button nbft-primary", type: "button" }, "Prune and recover");
   private readonly live = el("button", { class: "nbft-button", type: "button", title: "The run itself, at its next step: it goes on with what is left" }, "Prune the live run");
   private readonly latency = el("button", { class: "nbft-button nbft-small nbft-pruning-time", type: "button" });
+  private readonly waiting = el("span", { class: "nbft-pruning-waiting", role: "status" });
   private readonly epochs: HTMLInputElement;
   private readonly unit = el("span", {});
   private readonly gradual = el("input", { class: "nbft-check", type: "checkbox" });
@@ -30,7 +31,7 @@ export class Recovery {
     this.tick = el("label", { for: gradual, class: "nbft-pruning-tick", title: "The amount rises while it trains, fast at first, rather than all at once" }, this.gradual, "little by little while it trains");
     const row = el("div", { class: "nbft-pruning-do" }, this.recover,
       el("label", { for: epochs, class: "nbft-pruning-epochs" }, "for", this.epochs, this.unit), this.live);
-    this.time = el("div", { class: "nbft-row" }, this.latency);
+    this.time = el("div", { class: "nbft-pruning-line" }, this.latency, this.waiting);
     this.element = el("div", { class: "nbft-pruning-recovery" }, row, this.tick, this.wrong, this.note, this.refusal);
     this.recover.addEventListener("click", () => act("recover"));
     this.live.addEventListener("click", () => act("prune_live"));
@@ -53,7 +54,7 @@ export class Recovery {
     able(this.recover, off.recover);
     able(this.latency, off.latency);
     show(this.live, off.live === "");
-    show(this.latency, state.method !== "unstructured");
+    show(this.time, state.method !== "unstructured");
     this.move(amount);
     if (!this.typing && this.epochs.value !== String(state.recoverEpochs)) this.epochs.value = String(state.recoverEpochs);
     setText(this.unit, state.recoverEpochs === 1 ? "epoch" : "epochs");
@@ -63,7 +64,10 @@ export class Recovery {
     show(this.wrong, Boolean(wrong), wrong);
     setAttribute(this.epochs, "aria-invalid", errors["recover_epochs"] ? "true" : undefined);
     setAttribute(this.epochs, "aria-describedby", wrong ? this.wrong.id : undefined);
-    const told = note || off.recover || "";
+    // Where there is nothing to prune the place of the curve says why.
+    const unready = state.phase === "no_run" || state.phase === "no_best";
+    show(this.waiting, !unready && state.phase !== "idle" && Boolean(off.latency), off.latency ?? "");
+    const told = note || (unready ? "" : off.recover) || "";
     show(this.note, Boolean(told), told);
   }
 

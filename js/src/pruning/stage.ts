@@ -32,14 +32,15 @@ export class Stage {
   private readonly keys: HTMLElement;
   private readonly recovered = key("recovered");
   private readonly progress = el("span", { class: "nbft-pruning-progress", role: "status" });
+  private readonly remark = el("p", { class: "nbft-note nbft-pruning-remark", "aria-live": "polite" });
   private readonly cancel = el("button", { class: "nbft-text-button", type: "button" }, "Stop measuring");
-  private readonly again = el("button", { class: "nbft-text-button", type: "button" }, "Measure");
+  private readonly again = el("button", { class: "nbft-text-button", type: "button" }, "Measure again");
 
   constructor(private readonly curve: Curve, doing: Doing) {
     this.over = el("div", { class: "nbft-pruning-over" }, this.busy, this.words, el("div", { class: "nbft-row" }, this.begin, this.weights));
     this.element = el("div", { class: "nbft-pruning-stage" }, curve.element, this.over);
-    this.keys = el("span", { class: "nbft-pruning-keys" }, key("predicted", "predicted accuracy"), key("measured"), this.recovered);
-    this.foot = el("div", { class: "nbft-pruning-foot" }, this.keys, this.progress, this.cancel, this.again);
+    this.keys = el("span", { class: "nbft-pruning-keys" }, key("predicted"), key("measured"), this.recovered);
+    this.foot = el("div", { class: "nbft-pruning-foot" }, this.keys, this.progress, this.cancel, this.again, this.remark);
     this.begin.addEventListener("click", () => doing.study());
     this.again.addEventListener("click", () => doing.study());
     this.cancel.addEventListener("click", () => doing.cancel());
@@ -64,13 +65,15 @@ export class Stage {
     show(this.weights, phase === "failed" && !zeros);
     show(this.keys, drawn);
     show(this.recovered, recovered);
-    show(this.progress, drawn || busy, phase === "failed" ? said : progress);
-    show(this.cancel, busy);
-    show(this.again, drawn && (phase === "idle" || phase === "failed") && !off.study, phase === "idle" ? "Measure on" : "Try again");
-    show(this.foot, drawn || busy);
+    show(this.progress, drawn || busy, progress);
+    show(this.cancel, busy && !zeros);
+    show(this.again, drawn && !busy && !off.study);
+    show(this.remark, drawn && Boolean(said), said);
+    show(this.foot, drawn || (busy && !zeros));
   }
 }
 
-function key(name: "predicted" | "measured" | "recovered", words: string = name): HTMLElement {
-  return el("span", { class: `nbft-pruning-key nbft-pruning-key-${name}` }, el("i", { "aria-hidden": "true" }), words);
+function key(name: "predicted" | "measured" | "recovered"): HTMLElement {
+  const more = name === "predicted" ? [el("span", { class: "nbft-pruning-long" }, "accuracy")] : [];
+  return el("span", { class: `nbft-pruning-key nbft-pruning-key-${name}` }, el("i", { "aria-hidden": "true" }), name, ...more);
 }

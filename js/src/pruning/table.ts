@@ -4,7 +4,7 @@ import { el, setText, show } from "../lib/dom";
 import { count } from "../lib/wording";
 import { latencyAt, measuredAt, standingAt, type Standing } from "./board";
 import type { Board, Latency, Method, Point } from "./protocol";
-import { accuracy, counts, faster, less, NONE, points as lost, sizes, span, times } from "./words";
+import { accuracy, counts, faster, less, NONE, part, points as lost, sizes, span, times } from "./words";
 
 /** All that the table is made of. */
 export interface Known {
@@ -23,18 +23,19 @@ interface Cells {
   guessed?: boolean;
 }
 
-const ROWS = ["Accuracy", "Parameters", "MACs", "File size", "Zeros", "Time, 1 image", "Time, 32 images"] as const;
+const ROWS = ["Accuracy", "Parameters", "MACs", "File size", "Weights at zero", "Time, 1 image", "Time, 32 images"] as const;
 type RowName = (typeof ROWS)[number];
 
 export class Table {
   readonly element: HTMLElement;
   private readonly rows: Record<RowName, RowView>;
   private readonly how = el("td", { class: "nbft-pruning-how", colspan: "4" });
+  private readonly howRow = el("tr", {}, this.how);
 
   constructor() {
     this.rows = Object.fromEntries(ROWS.map((name) => [name, new RowView(name)])) as Record<RowName, RowView>;
-    const heads = ["Now", "After the cut", ""].map((text) => el("th", { scope: "col" }, text));
-    const body = ROWS.flatMap((name) => [this.rows[name].element, ...(name === "Accuracy" ? [el("tr", {}, this.how)] : [])]);
+    const heads = ["Now", "After", ""].map((text) => el("th", { scope: "col" }, text));
+    const body = ROWS.flatMap((name) => [this.rows[name].element, ...(name === "Accuracy" ? [this.howRow] : [])]);
     this.element = el("table", { class: "nbft-pruning-table", "aria-label": "Now and after" },
       el("thead", {}, el("tr", {}, el("td", {}), ...heads)), el("tbody", {}, ...body));
   }
@@ -48,12 +49,15 @@ export class Table {
       Parameters: counted(whole?.parameters ?? null, standing.parameters, counts),
       MACs: counted(whole?.macs ?? null, standing.macs, counts),
       "File size": counted(whole?.bytes ?? null, standing.bytes, sizes),
-      Zeros: zeroCells(whole?.parameters ?? null, standing.zeros),
+      "Weights at zero": zeroCells(standing.zeros, amount),
       "Time, 1 image": timeCells(known, 1),
       "Time, 32 images": timeCells(known, 32),
     };
     for (const name of ROWS) this.rows[name].draw(cells[name]);
-    show(this.rows.Zeros.element, method === "unstructured");
+    // Single weights at zero change nothing else that could be told before recovery.
+    const zeros = method === "unstructured";
+    for (const name of ROWS) show(this.rows[name].element, zeros === (name === "Weights at zero"));
+    show(this.howRow, !zeros);
     setText(this.how, howKnown(known, standing));
   }
 }
@@ -88,9 +92,9 @@ function accuracyCells({ board, points, amount }: Known, standing: Standing): Ce
   return { now: accuracy(now), after: accuracy(after), change: lost(now, after), guessed: measured === null };
 }
 
-function zeroCells(all: number | null, zeros: number | null): Cells {
-  const [, after] = counts(all, zeros);
-  return { now: all === null ? NONE : "0", after, change: "" };
+function zeroCells(zeros: number | null, amount: number): Cells {
+  const [after] = counts(zeros, null);
+  return { now: zeros === null ? NONE : "0", after, change: zeros === null ? "" : part(amount) };
 }
 
 function timeCells({ latencies, amount }: Known, batch: number): Cells {
@@ -100,9 +104,8 @@ function timeCells({ latencies, amount }: Known, batch: number): Cells {
 }
 
 /** How the accuracy is known, in the line under it. */
-function howKnown({ board, points, amount, method }: Known, { accuracy: predicted, low, high }: Standing): string {
-  if (!board.whole) return "";
-  if (method === "unstructured") return "not predicted for single weights: recovery tells";
+function howKnown({ board, points, amount }: Known, { accuracy: predicted, low, high }: Standing): string {
+  if (!board.whole) return "not measured yet";
   const measured = measuredAt(points, amount);
   const images = measured?.[2] ?? board.whole.images;
   if (measured || amount === 0) return `measured on ${count(images)} images${measured ? ", before recovery" : ""}`;

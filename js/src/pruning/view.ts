@@ -32,6 +32,7 @@ export class SliderView {
   private readonly layersTitle = el("span", {});
   private layersBox: HTMLElement = el("div", {});
   private readonly figures: HTMLElement;
+  private room: HTMLElement = el("div", {});
   /** Where the hand has put the slider; undefined once the kernel has taken it. */
   private sliding: number | undefined;
   private soon: ReturnType<typeof setTimeout> | undefined;
@@ -62,10 +63,10 @@ export class SliderView {
       this.bar.head, this.stage.element, this.bar.element, this.stage.foot);
     const choices = el("div", { class: "nbft-pruning-choices" }, this.choices.methods, this.choices.more);
     const doing = el("div", { class: "nbft-pruning-doing" }, this.recovery.element, this.outcome.element);
-    const parts = el("div", { class: "nbft-pruning-parts" }, main, this.figures, choices, doing);
+    this.room = el("div", { class: "nbft-pruning-parts" }, main, this.figures, choices, doing);
     const panel = el("section", {
       class: `nbft-panel nbft-pruning${compact ? " nbft-pruning-compact" : ""}`, role: "region", "aria-label": this.model.get("region") as string, ...OWN_KEYS,
-    }, title, parts);
+    }, title, this.room);
     this.layersBox = compact ? this.dialogOf(panel, signal) : this.foldOf();
     panel.append(this.layersBox);
     root.append(el("div", { class: "nbft-pruning-box" }, panel));
@@ -137,6 +138,7 @@ export class SliderView {
     this.stage.draw(state, points, outcome.accuracy !== undefined && outcome.accuracy !== null);
     this.choices.draw(state);
     this.recovery.draw(state, amount);
+    this.room.dataset["phase"] = board.amounts ? "ready" : state.phase;
     this.outcome.draw(outcome);
     this.curve.draw({ board, points, outcome, amount });
     this.drawTable(amount);
