@@ -21,6 +21,7 @@ from nbfinetune.data.stored_image import stored_side
 from nbfinetune.engine.checkpoint import Checkpoint
 from nbfinetune.engine.device import Placement, place
 from nbfinetune.engine.losses import make_loss
+from nbfinetune.engine.progress import Whole
 from nbfinetune.engine.randomness import seed_everything
 from nbfinetune.engine.world import World
 from nbfinetune.models.build import build
@@ -50,6 +51,8 @@ class Parts:
         From input to head.
     recipes : tuple of Recipe
         What was pruned away from the architecture.
+    whole : Whole, optional
+        The model before this run pruned it.
     """
 
     config: FineTuneConfig
@@ -68,6 +71,7 @@ class Parts:
     weights_from: str
     recipes: tuple[Recipe, ...]
     loss: Callable[[Tensor, Tensor], Tensor]
+    whole: Whole | None = None
 
     def close(self) -> None:
         """End the loaders' threads and let go of the cache."""

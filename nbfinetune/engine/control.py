@@ -58,22 +58,31 @@ class Control:
         self._commands = commands
         self._recorder = recorder
         self._edits = list(edits)
+        self._waiting: list[tuple[int, Command]] = []
         self._paused = False
         self.stopping = False
         self.finding = False
 
-    def attend(self, training: Training) -> None:
-        """Answer every waiting command; returns when the run may go on or is to stop."""
-        self._replay(training)
-        self._answer(training)
-        while self._paused and not self.stopping:
+    def attend(self, training: Training, *, measuring: bool = False) -> None:
+        """Answer every waiting command; returns when the run may go on or is to stop.
+
+        Parameters
+        ----------
+        measuring : bool
+            The epoch is about to be measured, or is being measured: what would make another model
+            of it waits until that is done, and a pause lets it be done then.
+        """
+        if not measuring:
+            self._replay(training)
+        self._answer(training, measuring=measuring)
+        while self._paused and not self.stopping and not (measuring and self._waiting):
             time.sleep(HOLD_S)
             training.clock.skip()
-            self._answer(training)
+            self._answer(training, measuring=measuring)
 
     def goes_on_finding(self, training: Training) -> bool:
         """Answer commands between two rates; whether the next is to be tried."""
-        self._answer(training)
+        self._answer(training, measuring=True)
         return self.finding and not self.stopping
 
     def _replay(self, training: Training) -> None:
@@ -82,9 +91,14 @@ class Control:
             silent = entry.step == training.restored_at
             edits.apply(training, entry.command_id, entry.edit, silent=silent)
 
-    def _answer(self, training: Training) -> None:
-        waiting = self._commands.poll() if training.world.leads else ()
-        for number, command in training.world.share(waiting):
+    def _answer(self, training: Training, *, measuring: bool) -> None:
+        polled = self._commands.poll() if training.world.leads else ()
+        asked = [*self._waiting, *training.world.share(polled)]
+        self._waiting = []
+        for number, command in asked:
+            if measuring and isinstance(command, edits.RESHAPING):
+                self._waiting.append((number, command))
+                continue
             step = training.progress.step
             try:
                 self._apply(command, number, training)

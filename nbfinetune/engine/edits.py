@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nbfinetune.engine import live_pruning
 from nbfinetune.engine.optimizers import add_groups, set_values
 from nbfinetune.errors import TrainingError
 from nbfinetune.models.groups import parameter_groups, set_trainable
-from nbfinetune.pruning.magnitude import magnitude_masks, prunable
 from nbfinetune.records import (
     Edit,
     Event,
     LayersUnfrozen,
     OptimizerChanged,
     Prune,
-    Pruned,
     RemoveChannels,
     ScheduleChanged,
     SetOptimizer,
@@ -24,6 +23,10 @@ from nbfinetune.schedules import check, momentum_at
 
 if TYPE_CHECKING:
     from nbfinetune.engine.training import Training
+
+
+RESHAPING = (Prune, RemoveChannels)
+"""Edits that make another model of it, which must not happen while it is measured."""
 
 
 def apply(training: Training, number: int, edit: Edit, *, silent: bool = False) -> None:
@@ -47,9 +50,9 @@ def apply(training: Training, number: int, edit: Edit, *, silent: bool = False) 
     elif isinstance(edit, SetOptimizer):
         event = _set_optimizer(training, edit)
     elif isinstance(edit, Prune):
-        event = _prune(training, edit)
+        live_pruning.zero_weights(training, edit, silent=silent)
     elif isinstance(edit, RemoveChannels):
-        raise TrainingError("a live run keeps its channels; prune its best model as a new run")
+        live_pruning.remove_channels(training, edit.pruning, silent=silent)
     elif _all_trained(training):
         raise TrainingError("every layer is trained already; there is nothing to unfreeze")
     else:
@@ -79,31 +82,22 @@ def _set_schedule(training: Training, edit: SetSchedule) -> Event:
 def _set_optimizer(training: Training, edit: SetOptimizer) -> Event:
     values: dict[str, float] = {
         name: value
-        for name in ("weight_decay", "momentum", "l1", "clip_norm")
+        for name in SetOptimizer.__struct_fields__
         if (value := getattr(edit, name)) is not None
     }
     if not values:
-        raise TrainingError("no value was given; name weight_decay, momentum, l1 or clip_norm")
+        known = ", ".join(SetOptimizer.__struct_fields__)
+        raise TrainingError(f"no value was given; name one of {known}")
     set_values(training.optimizer, weight_decay=edit.weight_decay, momentum=edit.momentum)
     progress, stepper = training.progress, training.stepper
     progress.weight_decay = values.get("weight_decay", progress.weight_decay)
     progress.momentum = values.get("momentum", progress.momentum)
     progress.clip_norm = stepper.clip_norm = values.get("clip_norm", progress.clip_norm)
     progress.l1 = stepper.l1 = values.get("l1", progress.l1)
+    if edit.clip_weights is not None:
+        progress.clip_weights = edit.clip_weights
+        training.held.clip(edit.clip_weights)
     return OptimizerChanged(step=progress.step, values=values)
-
-
-def _prune(training: Training, edit: Prune) -> Event:
-    head = training.parts.groups[-1].parameter_names
-    weights = prunable(training.model, kept=head)
-    masks = magnitude_masks(weights, edit.amount) if edit.amount else {}
-    training.mask(masks)
-    return Pruned(
-        step=training.progress.step,
-        amount=edit.amount,
-        zeros=sum(int((~mask).sum()) for mask in masks.values()),
-        weights=sum(weight.numel() for weight in weights.values()),
-    )
 
 
 def _all_trained(training: Training) -> bool:

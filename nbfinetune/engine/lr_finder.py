@@ -20,11 +20,11 @@ from torch.optim import Optimizer
 
 from nbfinetune.data.loader import Batch, Loader
 from nbfinetune.engine import randomness
+from nbfinetune.engine.holding import Holding
 from nbfinetune.engine.optimizers import make_optimizer, set_lr
 from nbfinetune.engine.stepper import Stepper
 from nbfinetune.errors import DataError, TrainingError
 from nbfinetune.models.groups import train_mode
-from nbfinetune.pruning.magnitude import apply_masks, masked_weights
 from nbfinetune.records import (
     LearningRateFound,
     PhaseStarted,
@@ -138,7 +138,9 @@ class _Copy:
         self._training, self._parts = training, training.parts
         self._device = training.parts.placement.device
         self._model, self._optimizer = _copied(training)
-        self._masked = masked_weights(self._model, training.masks)
+        self._held = Holding(self._model)
+        self._held.clip(training.held.limit)
+        self._held.mask(training.held.masks)
         self._stepper = Stepper(
             replace(training.parts, model=self._model),
             self._optimizer,
@@ -156,7 +158,7 @@ class _Copy:
         set_lr(self._optimizer, lr)
         with self._own_randomness():
             loss = self._stepper.step(*self._training.inputs(batch, number))
-        apply_masks(self._masked)
+        self._held.apply()
         return float(loss)
 
     @contextmanager

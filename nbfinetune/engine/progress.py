@@ -6,9 +6,46 @@ from typing import Any
 
 import msgspec
 
-from nbfinetune.records import EpochDone, FineTuneConfig, Plateau, Schedule
+from nbfinetune.records import EpochDone, FineTuneConfig, Plateau, PruningConfig, Schedule
 
 FOLLOWED = ("val_loss", "accuracy", "macro_f1")
+
+
+class Whole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model before any pruning of its run: what amounts are parts of.
+
+    Parameters
+    ----------
+    parameters, macs : float
+        Multiply-accumulates of one image.
+    widths : dict of str to int
+        Channels (or heads), by the layer that makes them.
+    """
+
+    parameters: float
+    macs: float
+    widths: dict[str, int]
+
+    def cost(self, target: str) -> float:
+        """`parameters` or `macs`, by its name."""
+        return self.parameters if target == "parameters" else self.macs
+
+
+class Gradual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A pruning that goes on while the model trains.
+
+    Parameters
+    ----------
+    pruning : PruningConfig
+    begun : int
+        Optimizer steps taken when it began.
+    steps : int
+        That it takes.
+    """
+
+    pruning: PruningConfig
+    begun: int
+    steps: int
 
 
 class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -42,7 +79,13 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         Of the optimizer, where no curve asks for another.
     schedule_since : int
         Epochs that had ended when `schedule` came into force.
-    schedule, weight_decay, clip_norm, l1, micro_batch
+    best_since : int
+        Epochs that had ended when the search for the best began anew: another model since.
+    whole : Whole, optional
+        Once something was pruned away.
+    gradual : Gradual, optional
+        While it goes on.
+    schedule, weight_decay, clip_norm, clip_weights, l1, micro_batch
         As the edits and the device's memory have left them.
     """
 
@@ -66,10 +109,14 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     edits: list[int] = []
     schedule_since: int = 0
     thawed: bool = False
+    clip_weights: float = 0.0
+    best_since: int = 0
+    whole: Whole | None = None
+    gradual: Gradual | None = None
 
     @classmethod
-    def start(cls, config: FineTuneConfig) -> Progress:
-        """Where every run begins."""
+    def start(cls, config: FineTuneConfig, whole: Whole | None = None) -> Progress:
+        """Where every run begins; with a model that was `whole` where it has been pruned."""
         training = config.training
         return cls(
             schedule=config.schedule,
@@ -77,8 +124,10 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             weight_decay=config.optimizer.weight_decay,
             momentum=config.optimizer.momentum,
             clip_norm=config.optimizer.clip_norm,
+            clip_weights=config.optimizer.clip_weights,
             l1=config.optimizer.l1,
             micro_batch=-(-training.batch_size // training.accumulate),
+            whole=whole,
         )
 
     def to_json(self) -> Any:
@@ -97,8 +146,14 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return self.history.get(self.schedule.metric, [])[self.schedule_since :]
 
     def stale_epochs(self) -> int:
-        """Epochs since the best one."""
-        return self.epoch - (self.best_epoch or 0)
+        """Epochs since the best one; none while a pruning goes on."""
+        since = max(self.best_epoch or 0, self.best_since)
+        return 0 if self.gradual else self.epoch - since
+
+    def forget_best(self) -> None:
+        """Begin the search for the best model anew: the model is another one from here on."""
+        self.best_value = self.best_epoch = None
+        self.best_since = self.epoch
 
     def end_epoch(self, done: EpochDone) -> None:
         """Count an epoch as finished."""

@@ -18,6 +18,8 @@ def score(
     config: TrainingConfig,
     classes: Sequence[str],
     validation_s: float,
+    *,
+    last: bool,
 ) -> EpochDone:
     """Measures of the epoch in hand.
 
@@ -25,6 +27,8 @@ def score(
     ----------
     validation_s : float
         Seconds that the outputs took.
+    last : bool
+        Whether no epoch follows. While a pruning goes on only such a one can be the best.
     """
     measures = measure(outputs.logits, outputs.labels, classes=classes)
     images = progress.losses * config.batch_size
@@ -42,8 +46,8 @@ def score(
         seconds=progress.epoch_s + validation_s,
         images_per_s=images / progress.epoch_s if progress.epoch_s else 0.0,
     )
-    best = progress.best_value
-    return replace(done, best=best is None or monitored(done, config) > best)
+    best, counts = progress.best_value, last or progress.gradual is None
+    return replace(done, best=counts and (best is None or monitored(done, config) > best))
 
 
 def monitored(done: EpochDone, config: TrainingConfig) -> float:

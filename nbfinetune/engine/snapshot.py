@@ -24,7 +24,7 @@ def take(training: Training) -> Checkpoint:
         **under("optimizer", optimizer_tensors),
         **under("rng", randomness.capture(training.parts.placement.device)),
     }
-    tensors |= under("mask", training.masks)
+    tensors |= under("mask", training.held.masks)
     if training.ema is not None:
         tensors |= under("ema", training.ema.module.state_dict())
     facts = {
@@ -40,14 +40,13 @@ def take(training: Training) -> Checkpoint:
 
 def best(training: Training, done: EpochDone) -> Checkpoint:
     """The measured weights alone, with what it takes to use them."""
-    model = training.model if training.ema is None else training.ema.module
     facts = {
         **_use_of(training),
         "step": done.step,
         "epoch": done.epoch,
         "metrics": msgspec.to_builtins(done),
     }
-    return Checkpoint(under("model", model.state_dict()), facts)
+    return Checkpoint(under("model", training.models[-1].state_dict()), facts)
 
 
 def restore(training: Training, state: Checkpoint) -> None:
@@ -63,7 +62,8 @@ def restore(training: Training, state: Checkpoint) -> None:
     if training.ema is not None:
         training.ema.module.load_state_dict(state.part("ema"))
     device = training.parts.placement.device
-    training.mask({name: mask.to(device) for name, mask in state.part("mask").items()})
+    training.held.clip(progress.clip_weights)
+    training.held.mask({name: mask.to(device) for name, mask in state.part("mask").items()})
     load_optimizer_state(training.optimizer, state.part("optimizer"), facts["optimizer"])
     stepper = training.stepper
     stepper.scaler.load_state_dict(facts["scaler"])

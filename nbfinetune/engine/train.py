@@ -7,7 +7,7 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from nbfinetune.engine import checkpoint, snapshot
+from nbfinetune.engine import checkpoint, live_pruning, snapshot
 from nbfinetune.engine.assemble import Parts, assemble
 from nbfinetune.engine.checkpoint import Checkpoint
 from nbfinetune.engine.control import Control
@@ -94,12 +94,16 @@ def train(
         log = in_force([*as_applied(config.planned), *edits])
         missing = [entry for entry in log if entry.command_id not in done]
         if state is None:
-            parts = pruned(parts, recorder.emit)
+            parts = pruned(parts, recorder.emit, measured=True)
         control = Control(commands, recorder, missing)
         training = Training(parts, folder, recorder, control, world.share(_lr_found(told)))
-        if state is not None:
+        if state is None:
+            live_pruning.begin(training)
+        else:
             snapshot.restore(training, state)
         recorder.emit(_started(training, parts))
+        if state is None and parts.config.pruning.target == "latency":
+            training.save()  # times never come out alike, so what they led to is kept at once
         recorder.emit(training.run())
 
 

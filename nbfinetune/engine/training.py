@@ -11,10 +11,11 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from nbfinetune.data.loader import Batch
-from nbfinetune.engine import edits, lr_finder, snapshot
+from nbfinetune.engine import edits, live_pruning, lr_finder, snapshot
 from nbfinetune.engine.assemble import Parts
 from nbfinetune.engine.clock import Clock
 from nbfinetune.engine.control import Control
+from nbfinetune.engine.holding import Holding
 from nbfinetune.engine.keeper import Keeper
 from nbfinetune.engine.mixing import mix
 from nbfinetune.engine.optimizers import make_optimizer, set_lr, set_values
@@ -26,7 +27,6 @@ from nbfinetune.engine.tape import LossTape
 from nbfinetune.engine.validation import Outputs, validate
 from nbfinetune.errors import NonFiniteLoss, StoreError
 from nbfinetune.models.groups import train_mode
-from nbfinetune.pruning.magnitude import apply_masks, masked_weights
 from nbfinetune.records import (
     BatchSizeReduced,
     EpochDone,
@@ -72,7 +72,7 @@ class Training:
         self.recorder = recorder
         self.control = control
         self.lr_found = lr_found
-        self.progress = Progress.start(parts.config)
+        self.progress = Progress.start(parts.config, parts.whole)
         self.restored_at = -1
         self.clock = Clock()
         self.tape = LossTape(parts.placement)
@@ -92,8 +92,8 @@ class Training:
         )
         ema = self.config.training.ema
         self.ema = ModelEmaV3(self.model, decay=ema, use_warmup=True) if ema else None
-        self.masks: dict[str, Tensor] = {}
-        self._masked: list[tuple[nn.Parameter, Tensor]] = []
+        self.held = Holding(*self.models)
+        self.held.clip(self.progress.clip_weights)
         self.keeper = Keeper(folder, recorder, self.config.training.checkpoint_every_s)
         self.stale_mode = True
         self._validation_s = 0.0
@@ -136,7 +136,7 @@ class Training:
         )
         with closing(batches):
             while True:
-                self.control.attend(self)
+                self.control.attend(self, measuring=progress.batch >= self.parts.steps_per_epoch)
                 ended = self._ended()
                 if ended:
                     return ended
@@ -147,6 +147,7 @@ class Training:
                     self.parts.val.prepare(0, shuffle=False, drop_last=False)
                 if len(batch.ids):
                     self._step(batch)
+                    live_pruning.after_step(self)
                 progress.batch = batch.position + 1
                 if self.keeper.due():
                     self.save()
@@ -161,7 +162,7 @@ class Training:
         progress.step += 1
         if self.ema is not None:
             self.ema.update(self.model, step=progress.step)
-        apply_masks(self._masked)
+        self.held.apply()
         seconds = self.clock.lap()
         progress.epoch_s += seconds
         self.tape.put(
@@ -179,12 +180,10 @@ class Training:
         for done in self.tape.ready():
             self._record(done)
 
-    def mask(self, masks: dict[str, Tensor]) -> None:
-        """Hold the weights at zero that `masks` leave out, from now on."""
-        self.masks = masks
-        modules = [self.model] if self.ema is None else [self.model, self.ema.module]
-        self._masked = [pair for module in modules for pair in masked_weights(module, masks)]
-        apply_masks(self._masked)
+    @property
+    def models(self) -> tuple[nn.Module, ...]:
+        """The model, and after it its moving average where there is one."""
+        return (self.model,) if self.ema is None else (self.model, self.ema.module)
 
     def _thaws_now(self) -> bool:
         after = self.config.model.freeze_epochs
@@ -252,7 +251,7 @@ class Training:
         following = self.progress.epoch + 1
         if following < self.progress.epochs:
             self.parts.train.prepare(following, shuffle=True, drop_last=True)
-        done, outputs = self._measure()
+        done, outputs = self._measure(last=following >= self.progress.epochs)
         self._note_best(done, outputs)
         self.progress.end_epoch(done)
         if self.keeper.due(at_epoch_end=True):
@@ -262,8 +261,8 @@ class Training:
         self.read_losses()
         if ended == "stopped":
             self.save()
-        if self.progress.losses:
-            self._note_best(*self._measure())
+        if self.progress.losses or (self.progress.epoch and self.progress.best_epoch is None):
+            self._note_best(*self._measure(last=True))
         if ended == "stopped":
             self.keeper.flush()
             return RunStopped(step=self.progress.step, best_epoch=self.progress.best_epoch)
@@ -277,15 +276,17 @@ class Training:
             best_epoch=self.progress.best_epoch,
         )
 
-    def _measure(self) -> tuple[EpochDone, Outputs | None]:
-        model = self.model if self.ema is None else self.ema.module
-        outputs = validate(model, self.parts, between=lambda: self.control.attend(self))
+    def _measure(self, *, last: bool) -> tuple[EpochDone, Outputs | None]:
+        outputs = validate(
+            self.models[-1], self.parts, between=lambda: self.control.attend(self, measuring=True)
+        )
         self._validation_s = self.clock.lap()
         self.stale_mode = True
         done = None
         if outputs is not None:
             config, classes = self.config.training, self.parts.classes
-            done = score(outputs, self.progress, config, classes, self._validation_s)
+            seconds = self._validation_s
+            done = score(outputs, self.progress, config, classes, seconds, last=last)
         return self.world.share(done), outputs
 
     def _note_best(self, done: EpochDone, outputs: Outputs | None) -> None:

@@ -31,6 +31,8 @@ class Wishes:
         Groups that stay whole.
     pushed : mapping of str to float
         Groups whose importance is multiplied: above 1 they lose less, below 1 more.
+    widths : mapping of str to int
+        Groups that were wider once: the floor is a part of what they were.
     """
 
     round_to: int = 8
@@ -38,6 +40,7 @@ class Wishes:
     uniform: bool = False
     protected: Collection[str] = ()
     pushed: Mapping[str, float] = field(default_factory=dict)
+    widths: Mapping[str, int] = field(default_factory=dict)
 
 
 class Planner:
@@ -89,7 +92,7 @@ class Planner:
     def _at_most(self, name: str, units: int) -> int:
         if name in self.wishes.protected:
             return 0
-        stays = max(1, int(np.ceil(self.wishes.floor * units)))
+        stays = max(1, int(np.ceil(self.wishes.floor * self.wishes.widths.get(name, units))))
         return max(0, units - stays)
 
     def _ranked(self, scores: Mapping[str, NDArray[np.floating]]) -> NDArray[np.int64]:

@@ -1,0 +1,105 @@
+"""How much has to go until one image takes only a part of its time, found by timing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+import torch
+from torch import nn
+
+from nbfinetune.errors import ConfigError
+from nbfinetune.evaluation.turns import by_turns
+from nbfinetune.models.removing import remove
+from nbfinetune.pruning.plan import TOLERANCE
+
+if TYPE_CHECKING:
+    from nbfinetune.engine.assemble import Parts
+    from nbfinetune.engine.leaner import Chooser, Cut
+
+LOOKS = 8
+"""Smaller models that are timed at most."""
+
+TURNS = 25
+LEAST = 0.01
+"""Smallest part of the multiply-accumulates that is worth a look."""
+
+
+def cut(chooser: Chooser, amount: float) -> Cut:
+    """Choose so much that one image takes `amount` less of its time.
+
+    Time falls with the multiply-accumulates, though not in proportion, so the part of them that
+    goes is narrowed down between what was too slow and what was fast enough. Both models are timed
+    by turns, one image at a time, with the run's threads on its device.
+
+    Raises
+    ------
+    ConfigError
+        If the smallest model is still too slow; the message says how fast it is.
+    """
+    low, high = (LEAST, 0.0), (chooser.most("macs") - TOLERANCE / 2, 1.0)
+    macs, best = min(amount, high[0]), None
+    for _ in range(LOOKS):
+        tried = _timed(chooser, macs)
+        gone = _saved(tried)
+        if best is None or abs(gone - amount) < abs(_saved(best) - amount):
+            best = tried
+        if abs(gone - amount) <= TOLERANCE / 2 or high[0] - low[0] < LEAST:
+            break
+        if gone < amount:
+            low = (macs, gone)
+        else:
+            high = (macs, gone)
+        macs = _between(low, high, amount)
+    assert best is not None  # noqa: S101 - there was a first look
+    if _saved(best) < amount - 2 * TOLERANCE:
+        raise ConfigError(
+            f"amount is {amount:g}, but at most {_saved(best):.2f} of the latency went when "
+            "everything was taken out that can go; ask for less, or set the target to 'macs'"
+        )
+    return best
+
+
+def _between(low: tuple[float, float], high: tuple[float, float], amount: float) -> float:
+    """Where a line from one to the other has `amount`, though not close to either end."""
+    rise = max(high[1] - low[1], 1e-6)
+    part = min(max((amount - low[1]) / rise, 0.2), 0.8)
+    return low[0] + part * (high[0] - low[0])
+
+
+def _timed(chooser: Chooser, macs: float) -> Cut:
+    """What goes, with the times before and after; the first process's, in all of them."""
+    chosen = chooser.cut(macs, "macs")
+    parts = chooser.parts
+    smaller = copy.deepcopy(parts.model)
+    for recipe in chosen.recipes:
+        remove(smaller, recipe)
+    smaller.to(memory_format=parts.placement.memory_format)
+    times = _times(parts, smaller) if parts.world.leads else None
+    told = msgspec.structs.replace(chosen.told, latency_ms=parts.world.share(times))
+    return type(chosen)(chosen.recipes, told)
+
+
+def _times(parts: Parts, smaller: nn.Module) -> tuple[float, float]:
+    side, placement = parts.image_size, parts.placement
+    image = torch.zeros(1, parts.config.model.in_chans, side, side, device=placement.device)
+    image = image.contiguous(memory_format=placement.memory_format)
+
+    def way(model: nn.Module) -> Callable[[], None]:
+        def once() -> None:
+            with torch.inference_mode(), placement.autocast():
+                model(image)
+            if placement.device.type != "cpu":
+                torch.accelerator.synchronize(placement.device)
+
+        return once
+
+    before, after = by_turns([way(parts.model.eval()), way(smaller.eval())], TURNS)
+    return 1000 * before, 1000 * after
+
+
+def _saved(cut: Cut) -> float:
+    before, after = cut.told.latency_ms or (1.0, 1.0)
+    return 1 - after / before
