@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nbfinetune.widgets.live_charts import LiveCharts
     from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
     from nbfinetune.widgets.model_picker import ModelPicker
+    from nbfinetune.widgets.pruning_slider import PruningSlider
     from nbfinetune.widgets.sweep_view import SweepView
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ _HOME = {
     "LiveCharts": "nbfinetune.widgets.live_charts",
     "ModelPicker": "nbfinetune.widgets.model_picker",
     "NbFinetuneError": "nbfinetune.errors",
+    "PruningSlider": "nbfinetune.widgets.pruning_slider",
     "Run": "nbfinetune.runner.run",
     "Sweep": "nbfinetune.runner.sweep",
     "SweepView": "nbfinetune.widgets.sweep_view",
@@ -63,6 +65,7 @@ __all__ = [
     "LiveCharts",
     "ModelPicker",
     "NbFinetuneError",
+    "PruningSlider",
     "Run",
     "Sweep",
     "SweepView",

@@ -53,7 +53,8 @@ def _sentence(message: str, builtins: Any) -> str:
     path = path.rstrip("`")
     if not path:
         return reason
-    value = _value_at(builtins, path)
+    # Of a mapping's values, msgspec does not tell which one it was.
+    value = _value_at(builtins, path.partition("[...]")[0])
     return f"{path} is {value!r}: {reason[0].lower()}{reason[1:]}"
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nbfinetune.widgets.live_charts import LiveCharts
     from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
     from nbfinetune.widgets.model_picker import ModelPicker
+    from nbfinetune.widgets.pruning_slider import PruningSlider
     from nbfinetune.widgets.sweep_view import SweepView
 
 # Where each widget lives.
@@ -20,6 +21,7 @@ _HOME = {
     "LRScheduleEditor": "nbfinetune.widgets.lr_schedule_editor",
     "LiveCharts": "nbfinetune.widgets.live_charts",
     "ModelPicker": "nbfinetune.widgets.model_picker",
+    "PruningSlider": "nbfinetune.widgets.pruning_slider",
     "SweepView": "nbfinetune.widgets.sweep_view",
 }
 
@@ -29,6 +31,7 @@ __all__ = [
     "LRScheduleEditor",
     "LiveCharts",
     "ModelPicker",
+    "PruningSlider",
     "SweepView",
 ]
 

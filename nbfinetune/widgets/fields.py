@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-Kind: TypeAlias = Literal[
-    "text", "search", "integer", "number", "choice", "combo", "flag", "slider"
-]
+Kind: TypeAlias = Literal["text", "search", "integer", "number", "choice", "combo", "flag"]
 
 
 @dataclass(frozen=True)
@@ -206,12 +204,6 @@ TRAINING = Panel("training", "Training", "Training settings", (
           options=_same("auto", "cpu", "cuda", "mps", "xpu"), rare=True),
     Field("seed", "Seed", "integer", "Fixes split, order, augmentation and new weights",
           rare=True),
-))  # fmt: skip
-
-PRUNING = Panel("pruning", "Pruning", "Pruning", (
-    Field("pruning_amount", "Pruning amount", "slider",
-          "Part of the backbone’s weights, the smallest, that a live run sets to zero",
-          live=True, wide=True),
 ))  # fmt: skip
 
 CURVE = tuple(field.name for field in SCHEDULE.fields)

@@ -20,13 +20,7 @@ from nbfinetune.widgets.bearings import Bearings
 from nbfinetune.widgets.control_bar import ControlBar
 from nbfinetune.widgets.curve_finder import finder_for
 from nbfinetune.widgets.draft import Draft
-from nbfinetune.widgets.fields import (
-    OPTIMIZER_LIVE,
-    PRUNING,
-    TRAINING,
-    Panel,
-    data_panel,
-)
+from nbfinetune.widgets.fields import OPTIMIZER_LIVE, TRAINING, Panel, data_panel
 from nbfinetune.widgets.foresight import Foresight
 from nbfinetune.widgets.live_changes import LiveChanges
 from nbfinetune.widgets.looker import Outlook
@@ -36,6 +30,7 @@ from nbfinetune.widgets.model_picker import ModelPicker
 from nbfinetune.widgets.panel import Act, answer_beside_cells
 from nbfinetune.widgets.picker_page import PickerSurroundings
 from nbfinetune.widgets.previewing import Previewing
+from nbfinetune.widgets.pruning_slider import PruningSlider, PruningSurroundings
 from nbfinetune.widgets.saved_output import SavedOutput, result_html
 from nbfinetune.widgets.scene import Scene
 from nbfinetune.widgets.settings_form import SettingsForm
@@ -93,15 +88,16 @@ class FineTuneWidget(Surface):
         self._saved = SavedOutput(saved_id, self._result)
         self._bar = ControlBar(self._press, self._guard, saved_id=saved_id)
         draft, guard = self._draft, self._guard
-        panels = (data_panel(named_datasets()), TRAINING, PRUNING)
+        panels = (data_panel(named_datasets()), TRAINING)
         self._forms = {panel.slot: SettingsForm(panel, self._turn, guard) for panel in panels}
         self._picker = ModelPicker(
             surface=PickerSurroundings(draft, guard, self._foresight, self._turn, self._changed)
         )
         around = Surroundings(draft, guard, self._changed, partial(finder_for, draft))
         self._editor = LRScheduleEditor(surface=around)
+        self._slider = PruningSlider(surface=PruningSurroundings(guard, self.attach))
         own = {"bar": self._bar, "model": self._picker, "schedule": self._editor}
-        slots = {**own, **self._forms}
+        slots = {**own, **self._forms, "pruning": self._slider}
         super().__init__({**slots, "charts": _waiting(self._turn)})
         self._previewing = Previewing(self._place_preview, self._edit_images)
         self._redraw()
@@ -163,6 +159,7 @@ class FineTuneWidget(Surface):
             self._changes.forget()
             self.place("charts", charts)
         self._editor.follow(run)
+        self._slider.follow(run)
         self._watch.follow()
 
     def close(self) -> None:
@@ -200,10 +197,8 @@ class FineTuneWidget(Surface):
         return ""
 
     def _turn(self, name: str, value: Any) -> str:
-        if name in ("apply_schedule", "unfreeze", "prune"):
+        if name in ("apply_schedule", "unfreeze"):
             return self._change_run(name)
-        if name == "pruning_amount":
-            return self._changes.take_amount(value)
         error = self._draft.set(name, value)
         self._changes.notes.pop(name, None)
         self._changed()
@@ -214,8 +209,6 @@ class FineTuneWidget(Surface):
     def _change_run(self, name: str) -> str:
         if name == "apply_schedule":
             self._editor.apply()
-        elif name == "prune":
-            self._changes.prune()
         else:
             self._changes.unfreeze()
         return ""
@@ -286,7 +279,7 @@ class FineTuneWidget(Surface):
                 self._draft, self._steering.word, self.run, self._watch.status,
                 *self._watch.trouble,
                 self._foresight.outlook, {**self._changes.notes, **self._previewing.notes()},
-                self._changes.thawed, self._changes.amount,
+                self._changes.thawed,
             )  # fmt: skip
             self._bar.state = scene.bar()
             for form in (*self._forms.values(), self._picker):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
-from nbfinetune.errors import ConfigError, NbFinetuneError
+from nbfinetune.errors import NbFinetuneError
 from nbfinetune.records import CommandApplied
 from nbfinetune.runner.run import Run
-from nbfinetune.widgets.fields import PRUNING
-from nbfinetune.widgets.typed import read
 
 
 class LiveChanges:
@@ -29,8 +26,6 @@ class LiveChanges:
         What became of the newest change, by setting.
     thawed : bool
         The run's frozen layers were thawed from here.
-    amount : float in [0, 1)
-        Part of the weights that pruning takes.
     """
 
     def __init__(self, run: Callable[[], Run], tell: Callable[[], None]) -> None:
@@ -38,7 +33,6 @@ class LiveChanges:
         self._tell = tell
         self.notes: dict[str, str] = {}
         self.thawed = False
-        self.amount = 0.5
 
     def forget(self) -> None:
         """Begin anew, with another run."""
@@ -47,20 +41,6 @@ class LiveChanges:
     def set_optimizer(self, name: str, value: float) -> None:
         """Ask for another value of the optimizer."""
         self._ask(name, lambda run: run.set_optimizer(**{name: value}))
-
-    def take_amount(self, raw: Any) -> str:
-        """Take what part of the weights is to be pruned, as typed; gives what is wrong with it."""
-        try:
-            self.amount = read(PRUNING.fields[0], raw)
-        except ConfigError as error:
-            return str(error)
-        self._tell()
-        return ""
-
-    def prune(self) -> None:
-        """Ask for the smallest weights to be set to zero."""
-        amount = self.amount
-        self._ask("pruning_amount", lambda run: run.prune(amount))
 
     def unfreeze(self) -> None:
         """Ask for every layer to be trained."""

@@ -11,7 +11,6 @@ from nbfinetune.widgets import plan
 from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.looker import Outlook
 from nbfinetune.widgets.steering import Word
-from nbfinetune.widgets.typed import written
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,6 @@ class Scene:
         What became of live changes.
     thawed : bool
         The run's frozen layers were thawed.
-    amount : float in [0, 1)
-        Of the pruning slider.
     """
 
     draft: Draft
@@ -47,7 +44,6 @@ class Scene:
     outlook: Outlook | None
     notes: dict[str, str]
     thawed: bool
-    amount: float
 
     @property
     def live(self) -> bool:
@@ -74,7 +70,7 @@ class Scene:
 
     def form(self, names: list[str]) -> dict[str, Any]:
         """State of a panel with these settings."""
-        shown = {**self.draft.shown(), "pruning_amount": written(self.amount)}
+        shown = self.draft.shown()
         return {
             "values": {name: shown[name] for name in names},
             "errors": _only(self.draft.errors, names),
@@ -103,9 +99,6 @@ class Scene:
         return f"A run of this data is training: {live.id}."
 
     def _buttons(self, names: list[str]) -> list[dict[str, Any]]:
-        if "pruning_amount" in names:
-            told = "Set the smallest weights to zero from the next step on"
-            return [_button("prune", "Prune this run", told)]
         model = self.run.config.model if self.run else None
         frozen = model is not None and (model.freeze != "none" or model.freeze_epochs > 0)
         if "freeze" in names and frozen and not self.thawed:

@@ -31,7 +31,7 @@ def read(field: Field, raw: Any) -> Any:  # noqa: PLR0911 - one way out for each
         raise ConfigError(f"{field.label.lower()} is needed")
     if field.kind == "integer":
         return _whole(text)
-    if field.kind in ("number", "slider"):
+    if field.kind == "number":
         return AUTO if field.name == "lr" and text.lower() == AUTO else _number(text)
     if field.name == "milestones":
         return tuple(_number(part) for part in text.replace(";", ",").split(",") if part.strip())
