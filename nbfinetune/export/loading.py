@@ -70,6 +70,7 @@ def _narrowed(module: nn.Module, recipes: tuple[Recipe, ...], filename: str) -> 
         yield f"for path in {skipped!r}:"
         yield f"    model.set_submodule(path, {Skipped.__name__}())"
     yield f"for name, value in load_file({filename!r}).items():"
+    yield "    value = value.clone()"  # out of the file, where it may lie at an odd address
     yield "    path, _, key = name.rpartition('.')"
     yield "    layer = model.get_submodule(path)"
     yield "    if getattr(layer, key).shape != value.shape:"
