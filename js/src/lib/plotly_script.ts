@@ -9,9 +9,9 @@ export class PlotlyScript {
   private readonly waiting: ((script: ArrayBuffer) => void)[] = [];
 
   constructor(model: AnyModel, private readonly ask: Ask, signal: AbortSignal) {
-    const hear = (message: { plotly?: boolean }, buffers: DataView[]) => {
+    const hear = (message: { plotly?: boolean; kind?: string }, buffers: DataView[]) => {
       const [sent] = buffers;
-      if (message.plotly && sent) this.take(sent);
+      if ((message.plotly || message.kind === "plotly") && sent) this.take(sent);
     };
     model.on("msg:custom", hear);
     signal.addEventListener("abort", () => model.off("msg:custom", hear));

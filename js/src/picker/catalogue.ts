@@ -3,6 +3,7 @@
 import type { AnyModel } from "@anywidget/types";
 
 import { type Ask, asker } from "../lib/asking";
+import { PlotlyScript } from "../lib/plotly_script";
 import { type FolderListing, type Message, type Row, rowsOf } from "./protocol";
 import { Index } from "./search";
 
@@ -10,6 +11,7 @@ export type Event = "rows" | "folder";
 
 export class Catalogue {
   readonly ask: Ask;
+  readonly plotly: PlotlyScript;
   rows: readonly Row[] = [];
   index = new Index([]);
   folder: FolderListing | undefined;
@@ -19,11 +21,11 @@ export class Catalogue {
   /** When the rows were asked for last; endlessly long ago where they never came. */
   private askedAt = Number.NEGATIVE_INFINITY;
   private readonly listeners = new Map<Event, Set<() => void>>();
-  private plotly: ((script: ArrayBuffer) => void)[] = [];
 
   constructor(model: AnyModel, signal: AbortSignal) {
     this.ask = asker(model, signal);
-    const hear = (message: Message, buffers: DataView[]) => this.hear(message, buffers);
+    this.plotly = new PlotlyScript(model, this.ask, signal);
+    const hear = (message: Message) => this.hear(message);
     model.on("msg:custom", hear);
     signal.addEventListener("abort", () => model.off("msg:custom", hear));
   }
@@ -49,24 +51,11 @@ export class Catalogue {
     signal.addEventListener("abort", () => those.delete(listener));
   }
 
-  /** The script that carries Plotly. */
-  async plotlyScript(): Promise<ArrayBuffer> {
-    const come = new Promise<ArrayBuffer>((resolve) => this.plotly.push(resolve));
-    const error = await this.ask("plotly");
-    if (error) throw new Error(error);
-    return come;
-  }
-
-  private hear({ catalogue, folder, plotly }: Message, buffers: DataView[]): void {
+  private hear({ catalogue, folder }: Message): void {
     if (catalogue) this.take(rowsOf(catalogue.columns));
     if (folder) {
       this.folder = folder;
       this.tell("folder");
-    }
-    if (plotly && buffers[0]) {
-      const { buffer, byteOffset, byteLength } = buffers[0];
-      const script = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
-      for (const resolve of this.plotly.splice(0)) resolve(script);
     }
   }
 

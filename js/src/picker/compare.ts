@@ -135,7 +135,7 @@ export class Compare {
     const way = inTheWay(rows, index, this.filters);
     if (!way) setText(this.nothing, "No model passes these filters, nor if any one of them went.");
     else {
-      const button = el("button", { class: "nbft-picker-link", type: "button" }, "Take it off");
+      const button = el("button", { class: "nbft-text-button", type: "button" }, "Take it off");
       button.addEventListener("click", () => this.bar.take({ ...this.filters, [way.name]: NO_FILTERS[way.name] }));
       this.nothing.replaceChildren(`No model passes these filters; without ${inWords(way.name, this.filters)} there would be ${way.left}. `, button);
     }

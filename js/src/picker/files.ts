@@ -2,7 +2,7 @@
 
 import { el, setAttribute, setText, show } from "../lib/dom";
 import type { Catalogue } from "./catalogue";
-import { Dialog } from "./dialog";
+import { Dialog } from "../lib/dialog";
 import { CHECKPOINT, type FolderListing } from "./protocol";
 import { fileSize } from "./words";
 

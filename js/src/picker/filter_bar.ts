@@ -19,7 +19,7 @@ export class FilterBar {
   private readonly macsG = limit("GMACs at most", "any");
   private readonly cached = el("input", { class: "nbft-check", type: "checkbox", id: newId("cached") });
   private readonly left = el("span", { class: "nbft-filter-left", role: "status" });
-  private readonly clear = el("button", { class: "nbft-picker-link", type: "button" }, "Clear");
+  private readonly clear = el("button", { class: "nbft-text-button", type: "button" }, "Clear");
   private filters: Filters = NO_FILTERS;
 
   constructor(private readonly change: (filters: Filters) => void) {

@@ -16,7 +16,7 @@ export class MatchList {
   readonly element: HTMLElement;
   readonly listbox: HTMLElement;
   private readonly words = el("p", { class: "nbft-match-words" });
-  private readonly rest = el("button", { class: "nbft-picker-link nbft-match-rest", type: "button", tabindex: "-1" });
+  private readonly rest = el("button", { class: "nbft-text-button nbft-match-rest", type: "button", tabindex: "-1" });
   private options: HTMLElement[] = [];
 
   constructor(id: string, choose: (row: Row) => void, compare: () => void) {

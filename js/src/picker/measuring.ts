@@ -11,7 +11,7 @@ export class MeasuringBar {
   private readonly facts = el("p", { class: "nbft-soft nbft-chosen-facts" });
   private readonly listed = el("span", { class: "nbft-soft" });
   private readonly measure = el("button", { class: "nbft-button nbft-small", type: "button" });
-  private readonly clear = el("button", { class: "nbft-picker-link", type: "button" }, "Clear shortlist");
+  private readonly clear = el("button", { class: "nbft-text-button", type: "button" }, "Clear shortlist");
   private readonly progress = el("progress", { class: "nbft-progress", "aria-label": "Measuring" });
   private readonly said = el("span", { class: "nbft-soft nbft-measure-said", "aria-live": "polite" });
   private readonly error = el("p", { class: "nbft-error", role: "alert", hidden: true });

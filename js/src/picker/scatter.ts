@@ -1,8 +1,9 @@
 // Accuracy against what it costs: every model a dot, and the line of those that nothing else beats.
 
-import { fetchedPlotly, type Plotly, type PlotlyElement } from "../charts/shared_plotly";
+import type { Plotly, PlotlyElement } from "../charts/shared_plotly";
 import { colour, onThemeChange, themeAt } from "../charts/theme";
 import { el, setAttribute, setText, show } from "../lib/dom";
+import { Segments } from "../lib/segments";
 import type { Catalogue } from "./catalogue";
 import type { Speeds } from "./filters";
 import { front, type Point } from "./filters";
@@ -26,8 +27,8 @@ export class Scatter {
   readonly element: HTMLElement;
   private readonly plot = el("div", { class: "nbft-scatter-plot", role: "img" }) as PlotlyElement;
   private readonly empty = el("p", { class: "nbft-scatter-empty" });
-  private readonly reset = el("button", { class: "nbft-picker-link", type: "button", title: "The picture leaves out the least accurate few" });
-  private readonly axes: Record<AxisName, HTMLButtonElement>;
+  private readonly reset = el("button", { class: "nbft-text-button", type: "button", title: "The picture leaves out the least accurate few" });
+  private readonly axes: Segments<AxisName>;
   private axis: AxisName = "macs";
   private plotly: Plotly | undefined;
   private asked = false;
@@ -38,14 +39,9 @@ export class Scatter {
   private soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly catalogue: Catalogue, private readonly choose: (row: Row) => void, signal: AbortSignal) {
-    const button = (name: AxisName) => {
-      const made = el("button", { class: "nbft-segment", type: "button", title: AXES[name].help }, AXES[name].label);
-      made.addEventListener("click", () => this.turn(name));
-      return made;
-    };
-    this.axes = { macs: button("macs"), parameters: button("parameters"), speed: button("speed") };
-    const against = el("div", { class: "nbft-segments", role: "group", "aria-label": "Accuracy against" }, ...Object.values(this.axes));
-    const head = el("div", { class: "nbft-scatter-head" }, against, keys(), el("span", { class: "nbft-gap" }), this.reset);
+    const axes = (Object.keys(AXES) as AxisName[]).map((name) => [name, AXES[name].label, AXES[name].help] as const);
+    this.axes = new Segments("Accuracy against", axes, (axis) => this.turn(axis));
+    const head = el("div", { class: "nbft-scatter-head" }, this.axes.element, keys(), el("span", { class: "nbft-gap" }), this.reset);
     this.element = el("section", { class: "nbft-scatter", role: "group", "aria-label": "Accuracy against cost" },
       head, el("div", { class: "nbft-scatter-stage" }, this.plot, this.empty));
     this.reset.addEventListener("click", () => this.zoomOut());
@@ -88,7 +84,7 @@ export class Scatter {
 
   private redraw(): void {
     const { clientWidth: width, clientHeight: height } = this.plot;
-    for (const [name, button] of Object.entries(this.axes)) setAttribute(button, "aria-pressed", String(name === this.axis));
+    this.axes.draw(this.axis);
     if (!width || !height || !this.catalogue.rows.length) return;
     const { rows, speeds } = this.shown;
     this.points = rows.map((row) => ({ row, x: AXES[this.axis].value(row, speeds), y: row.top1 })).filter(({ x, y }) => x > 0 && y > 0);
@@ -132,7 +128,7 @@ export class Scatter {
   private async fetch(): Promise<void> {
     this.asked = true;
     try {
-      this.plotly = await fetchedPlotly(() => this.catalogue.plotlyScript());
+      this.plotly = await this.catalogue.plotly.load();
       this.redraw();
     } catch (error) {
       this.asked = false;

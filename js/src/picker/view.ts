@@ -9,7 +9,7 @@ import { Card } from "./card";
 import type { Catalogue } from "./catalogue";
 import { TrainChoices } from "./choices";
 import { Compare } from "./compare";
-import { Dialog } from "./dialog";
+import { Dialog } from "../lib/dialog";
 import { FileChooser } from "./files";
 import { type CardFacts, CHECKPOINT, type Choices, MODEL, type Outlook, type State, unfielded } from "./protocol";
 import { SearchBox } from "./search_box";
@@ -65,7 +65,7 @@ export class PickerView {
     const parts = el("div", { class: "nbft-picker-parts" }, main);
     this.panel.append(title, parts);
     if (compact) {
-      const button = el("button", { class: "nbft-picker-link", type: "button", "aria-haspopup": "dialog" }, "Compare models");
+      const button = el("button", { class: "nbft-text-button", type: "button", "aria-haspopup": "dialog" }, "Compare models");
       button.addEventListener("click", () => this.openCompare(""));
       this.search.element.querySelector(".nbft-label")?.append(button);
     } else {

@@ -2,7 +2,7 @@
 
 import type { AnyModel } from "@anywidget/types";
 
-import { fetchedPlotly, type Plotly, type PlotlyElement } from "../charts/shared_plotly";
+import type { Plotly, PlotlyElement } from "../charts/shared_plotly";
 import { colour, onThemeChange, type Theme, themeAt } from "../charts/theme";
 import { el, setText, show } from "../lib/dom";
 import { count } from "../lib/wording";
@@ -56,7 +56,7 @@ export class Charts {
   private async fetch(): Promise<void> {
     this.asked = true;
     try {
-      this.plotly = await fetchedPlotly(() => this.store.plotlyScript());
+      this.plotly = await this.store.plotly.load();
       this.draw();
     } catch (error) {
       this.asked = false;

@@ -34,8 +34,8 @@ export class ImageDialog {
     this.edits = new EditButtons(model, (value) => this.edit(value));
     const facts = el("dl", { class: "nbft-whole-facts" }, ...this.values.flatMap(({ name, value }) => [el("dt", {}, name), value]));
     const stage = el("div", { class: "nbft-whole-stage" }, this.before, this.image, this.broken, this.after);
-    const head = el("div", { class: "nbft-whole-head" }, this.title, this.close);
-    this.element = el("dialog", { class: "nbft-dialog", "aria-label": "Image", ...OWN_KEYS },
+    const head = el("div", { class: "nbft-window-head" }, this.title, this.close);
+    this.element = el("dialog", { class: "nbft-window nbft-dialog", "aria-label": "Image", ...OWN_KEYS },
       head, stage, facts, this.edits.element, this.reply);
     this.before.addEventListener("click", () => this.step(-1));
     this.after.addEventListener("click", () => this.step(1));

@@ -3,6 +3,7 @@
 import type { AnyModel } from "@anywidget/types";
 
 import { type Ask, asker } from "../lib/asking";
+import { PlotlyScript } from "../lib/plotly_script";
 import type { Message, OnShow, Opened, Row } from "./protocol";
 
 /** Pictures that the page keeps; the oldest go first. */
@@ -20,6 +21,7 @@ export type Event = "rows" | "pictures" | "opened";
 
 export class Store {
   readonly ask: Ask;
+  readonly plotly: PlotlyScript;
   opened: Opened | undefined;
   /** When pictures came last. */
   heardAt = 0;
@@ -29,10 +31,10 @@ export class Store {
   private readonly listeners = new Map<Event, Set<() => void>>();
   private version = -1;
   private question = "";
-  private plotly: ((script: ArrayBuffer) => void)[] = [];
 
   constructor(private readonly model: AnyModel, signal: AbortSignal) {
     this.ask = asker(model, signal);
+    this.plotly = new PlotlyScript(model, this.ask, signal);
     const hear = (message: Message, buffers: DataView[]) => this.hear(message, buffers);
     const turn = () => this.turn();
     model.on("msg:custom", hear);
@@ -69,14 +71,6 @@ export class Store {
     signal.addEventListener("abort", () => those.delete(listener));
   }
 
-  /** The script that carries Plotly. */
-  async plotlyScript(): Promise<ArrayBuffer> {
-    const come = new Promise<ArrayBuffer>((resolve) => this.plotly.push(resolve));
-    const error = await this.ask("plotly");
-    if (error) throw new Error(error);
-    return come;
-  }
-
   private tell(event: Event): void {
     for (const listener of this.listeners.get(event) ?? []) listener();
   }
@@ -108,10 +102,6 @@ export class Store {
     } else if (message.kind === "opened") {
       this.opened = message;
       this.tell("opened");
-    } else if (message.kind === "plotly" && buffers[0]) {
-      const { buffer, byteOffset, byteLength } = buffers[0];
-      const script = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
-      for (const resolve of this.plotly.splice(0)) resolve(script);
     }
   }
 

@@ -3,6 +3,7 @@
 import type { AnyModel } from "@anywidget/types";
 
 import { el, newId, setAttribute, setText, show } from "../lib/dom";
+import { Segments } from "../lib/segments";
 import { count } from "../lib/wording";
 import { type About, type Finding, type LensState, type OnShow, PARTS, type Query } from "./protocol";
 import type { Store } from "./store";
@@ -20,8 +21,7 @@ export class Toolbar {
   private readonly label = choice("Class");
   private readonly part = choice("Part");
   private readonly sort = choice("Order");
-  private readonly photos = el("button", { class: "nbft-segment", type: "button" }, "Photos");
-  private readonly seen = el("button", { class: "nbft-segment", type: "button" }, "As the model sees it");
+  private readonly modes = new Segments("View", [["photos", "Photos", ""], ["model", "As the model sees it", ""]], (mode) => void this.ask("as model", mode === "model"));
   private readonly preset = choice("Augmentation");
   private readonly flip = el("input", { class: "nbft-check", type: "checkbox", id: newId("flip") });
   private readonly words = el("span", { class: "nbft-facts" });
@@ -37,9 +37,8 @@ export class Toolbar {
   ) {
     const flips = el("label", { class: "nbft-flips", for: this.flip.id }, this.flip, "flips");
     this.lens = el("div", { class: "nbft-lens" }, el("span", { class: "nbft-facts" }, "Augmentation"), this.preset, flips, this.words);
-    const modes = el("div", { class: "nbft-segments", role: "group", "aria-label": "View" }, this.photos, this.seen);
     this.element = el("div", { class: "nbft-tools" },
-      el("div", { class: "nbft-tools-head" }, this.title, this.facts, modes),
+      el("div", { class: "nbft-tools-head" }, this.title, this.facts, this.modes.element),
       el("div", { class: "nbft-tools-row" }, this.search, this.label, this.part, this.sort, this.finding),
       this.lens);
     this.listen(signal);
@@ -71,8 +70,7 @@ export class Toolbar {
   }
 
   private drawLens(lens: LensState): void {
-    setAttribute(this.photos, "aria-pressed", String(!lens.on));
-    setAttribute(this.seen, "aria-pressed", String(lens.on));
+    this.modes.draw(lens.on ? "model" : "photos");
     show(this.lens, lens.on);
     offer(this.preset, PRESETS, lens.preset);
     this.flip.checked = lens.flip;
@@ -93,8 +91,6 @@ export class Toolbar {
     turn(this.part, "part");
     turn(this.sort, "sort");
     this.finding.addEventListener("click", () => void this.ask("ask", { finding: "" }));
-    this.photos.addEventListener("click", () => void this.ask("as model", false));
-    this.seen.addEventListener("click", () => void this.ask("as model", true));
     this.preset.addEventListener("change", () => void this.ask("augment", { preset: this.preset.value }));
     this.flip.addEventListener("change", () => void this.ask("augment", { flip: this.flip.checked }));
     signal.addEventListener("abort", () => clearTimeout(this.typing));

@@ -40,7 +40,7 @@ export class Stage {
     this.over = el("div", { class: "nbft-pruning-over" }, this.busy, this.words, el("div", { class: "nbft-row" }, this.begin, this.weights));
     this.element = el("div", { class: "nbft-pruning-stage" }, curve.element, this.over);
     this.keys = el("span", { class: "nbft-pruning-keys" }, key("predicted"), key("measured"), this.recovered);
-    this.foot = el("div", { class: "nbft-pruning-foot" }, this.keys, this.progress, this.cancel, this.again, this.remark);
+    this.foot = el("div", { class: "nbft-pruning-foot" }, this.keys, el("span", { class: "nbft-pruning-far" }, this.progress, this.cancel, this.again), this.remark);
     this.begin.addEventListener("click", () => doing.study());
     this.again.addEventListener("click", () => doing.study());
     this.cancel.addEventListener("click", () => doing.cancel());

@@ -34,7 +34,7 @@ export class Table {
 
   constructor() {
     this.rows = Object.fromEntries(ROWS.map((name) => [name, new RowView(name)])) as Record<RowName, RowView>;
-    const heads = ["Now", "After", ""].map((text) => el("th", { scope: "col" }, text));
+    const heads = ["Now", "After the cut", ""].map((text) => el("th", { scope: "col" }, text));
     const body = ROWS.flatMap((name) => [this.rows[name].element, ...(name === "Accuracy" ? [this.howRow] : [])]);
     this.element = el("table", { class: "nbft-pruning-table", "aria-label": "Now and after" },
       el("thead", {}, el("tr", {}, el("td", {}), ...heads)), el("tbody", {}, ...body));
@@ -108,7 +108,7 @@ function howKnown({ board, points, amount }: Known, { accuracy: predicted, low, 
   if (!board.whole) return "not measured yet";
   const measured = measuredAt(points, amount);
   const images = measured?.[2] ?? board.whole.images;
-  if (measured || amount === 0) return `measured on ${count(images)} images${measured ? ", before recovery" : ""}`;
-  if (predicted === null) return "predicted as soon as positions are measured";
-  return ["predicted", span(low, high), "before recovery"].filter(Boolean).join(", ");
+  if (measured || amount === 0) return `measured on ${count(images)} images`;
+  if (predicted === null) return "not measured yet";
+  return ["predicted", span(low, high)].filter(Boolean).join(": ");
 }
