@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from nbfinetune.data import accept
 from nbfinetune.data.decode import UnreadableImage
 from nbfinetune.data.folders import list_images
-from nbfinetune.data.images import ImageSet, open_images, with_channels
+from nbfinetune.data.images import ImageSet, open_images
 from nbfinetune.data.index import FILE_NAME, ImageIndex, load_index
 from nbfinetune.data.listing import ArrayData, FileList
-from nbfinetune.data.loader import Loader
 from nbfinetune.data.machine import default_threads
 from nbfinetune.data.source_reading import read_source
 from nbfinetune.data.splits import TRAIN, VAL
 from nbfinetune.errors import DataError
+from nbfinetune.evaluation.batches import BATCH_SIZE, loader_as_seen
 from nbfinetune.evaluation.metrics import load_predictions, log_softmax
 from nbfinetune.evaluation.preprocessing import Preprocess, images_of
 from nbfinetune.evaluation.report import Evaluation
@@ -33,8 +33,6 @@ from nbfinetune.evaluation.trained import Which, device_of, load_model, logits
 from nbfinetune.records import FineTuneConfig
 
 __all__ = ["evaluate", "load_model", "logits", "predict"]
-
-BATCH_SIZE = 64
 
 
 def predict(
@@ -105,21 +103,15 @@ def evaluate(
     model: Any = load_model(run_folder, config, which)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         images = _validation_images(run_folder, config, data, Path(folder), model.classes)
-        return _measured(model, with_channels(images, model.preprocess.channels), config)
+        return _measured(model, images, config)
 
 
 def _measured(model: Any, images: ImageSet, config: FineTuneConfig) -> Evaluation:
     skipped: list[str] = []
-    preprocess: Preprocess = model.preprocess
-    loader = Loader(
+    loader = loader_as_seen(
         images,
         images.index.val,
-        size_px=preprocess.size_px,
-        interpolation=preprocess.interpolation,
-        crop_pct=preprocess.crop_pct,
-        augment=None,
-        seed=0,
-        batch_size=BATCH_SIZE,
+        model.preprocess,
         threads=config.data.loader_threads,
         on_skip=lambda name, reason: skipped.append(f"{name}: {reason}"),
     )

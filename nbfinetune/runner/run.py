@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from nbfinetune.export.quantized import Quantized
+
 
 @dataclass(frozen=True, repr=False)
 class Run:
@@ -322,6 +324,46 @@ class Run:
         from nbfinetune.export import export
 
         return export(folder, self.config, Path(path), which)
+
+    def quantize(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        method: Literal["static", "dynamic"] = "static",
+        images: int = 256,
+        which: Which = "best",
+    ) -> Quantized:
+        """Write the model with 8-bit integers as an ONNX file, and measure it beside itself.
+
+        Parameters
+        ----------
+        path : path, optional
+            Ends in `.onnx`; default `model.int8.onnx` in the run's folder.
+        method : {"static", "dynamic"}
+            Ranges of the activations out of training images, once; or out of every image anew,
+            which leaves convolutions as they are.
+        images : int
+            How many training images the ranges come from.
+
+        Returns
+        -------
+        Quantized
+            Its `comparison()` has accuracy, size and latency before and after.
+
+        Raises
+        ------
+        ConfigError
+            If a value can't be, or `pip install 'nbfinetune[onnx]'` is missing.
+        ModelError, StoreError
+            If the model can't be written as ONNX, or the file not at all.
+        RunError
+            If the run has no such checkpoint yet.
+        """
+        folder = self._trained(which)
+        from nbfinetune.export.quantizing import quantize
+
+        target = None if path is None else Path(path)
+        return quantize(folder, self.config, target, method=method, images=images, which=which)
 
     def _store(self) -> RunStore:
         return RunStore.open(self.path)
