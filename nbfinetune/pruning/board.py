@@ -9,15 +9,20 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nbfinetune.pruning.asking import wishes_for
 from nbfinetune.pruning.plan import Planner, Wishes
 from nbfinetune.pruning.prediction import Timed, macs_by_time, time_saved
 from nbfinetune.pruning.prospect import Prospect, prospect
 from nbfinetune.pruning.structure import Structure
+from nbfinetune.records import PruningConfig
 
 Numbers: TypeAlias = NDArray[np.float64]
 Scores: TypeAlias = dict[str, Numbers]
 
 STEP = 0.01
+
+MOST = 0.95
+"""Of anything; where nearly nothing is left nothing is to be known."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,23 @@ class Draft:
         self.planner = Planner(structure, scores, wishes)
         self._boards: dict[str, Board] = {}
 
+    @classmethod
+    def of(
+        cls, structure: Structure, scores: Scores, wishes: PruningConfig, size_bytes: int
+    ) -> Draft:
+        """A draft by the wishes of a pruning.
+
+        Raises
+        ------
+        ConfigError
+            If they name a layer that is not there.
+        """
+        return cls(structure, scores, wishes_for(structure, wishes), size_bytes)
+
+    def most(self, target: str) -> float:
+        """Part of the target that can go; of multiply-accumulates where that is the time."""
+        return min(MOST, self.planner.most("parameters" if target == "parameters" else "macs"))
+
     def prospect(self, amount: float, target: str) -> Prospect:
         """The network after a pruning; see `nbfinetune.pruning.prospect.prospect`."""
         return prospect(self.planner, self.scores, amount, target)
@@ -153,7 +175,7 @@ class Draft:
         return np.interp(damage, board.damage, self.macs_gone(board.macs))
 
     def _drawn(self, target: str) -> Board:
-        amounts = _steps(self.planner.most(target))
+        amounts = _steps(self.most(target))
         rows = [self.prospect(float(amount), target) for amount in amounts]
         unknown = np.full(len(rows), np.nan)
         return Board(

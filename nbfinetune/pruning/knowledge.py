@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,8 +10,8 @@ import msgspec
 import numpy as np
 
 from nbfinetune.errors import ConfigError
+from nbfinetune.pruning.asking import wishes_for
 from nbfinetune.pruning.board import Board, Draft, Numbers, Scores, WholeModel
-from nbfinetune.pruning.plan import Wishes
 from nbfinetune.pruning.prediction import Measured, Prediction, Timed, macs_by_time, predicted
 from nbfinetune.pruning.prospect import Prospect
 from nbfinetune.pruning.structure import Structure
@@ -59,6 +58,8 @@ class Knowledge:
         By layer the accuracy lost when half of that layer alone goes.
     latencies : tuple of Timed
         The newest last.
+    note : str
+        Why something was not measured, in a sentence; empty where all was.
     """
 
     def __init__(self, wishes: PruningConfig) -> None:
@@ -66,6 +67,7 @@ class Knowledge:
         self.structure: Structure | None = None
         self.sensitivities: dict[str, float] = {}
         self.latencies: tuple[Timed, ...] = ()
+        self.note = ""
         self._now = self._before = Profile(wishes)
 
     @property
@@ -161,14 +163,7 @@ class Knowledge:
                 raise ConfigError(f"there is no wish {name!r}; there are {', '.join(WISHES)}")
         new = checked(msgspec.structs.replace(self.wishes, **changes))
         if self.structure is not None:
-            names = [group.name for group in self.structure.groups]
-            for layer in (*new.protect, *new.pushed):
-                if layer not in names:
-                    near = difflib.get_close_matches(layer, names, n=3, cutoff=0.0)
-                    raise ConfigError(
-                        f"the model has no layer {layer!r} whose channels could go; closest: "
-                        f"{', '.join(near)}"
-                    )
+            wishes_for(self.structure, new)
         return new
 
     def turn_to(self, wishes: PruningConfig) -> None:
@@ -192,6 +187,7 @@ class Knowledge:
             self._now = replace(self._now, points=points)
         if "sensitivity" in said:
             self.sensitivities = self.sensitivities | said["sensitivity"]
+        self.note = said.get("note", self.note)
         if "timed" in said:
             self.latencies = (*self.latencies, Timed(**said["timed"]))
 
@@ -200,6 +196,9 @@ class Knowledge:
         self._before = self._now
 
     def _judged(self, scores: Scores) -> None:
+        draft = self._now.draft
+        if draft is not None and _same(scores, draft.scores):
+            return
         if self._now.points:  # those were of a first glance
             self._before = self._now
         self._now = Profile(self.wishes, self._drafted(scores, self.wishes))
@@ -207,10 +206,8 @@ class Knowledge:
     def _drafted(self, scores: Scores, wishes: PruningConfig) -> Draft:
         if self.structure is None or self.whole is None:
             raise ConfigError("scores came before the structure that they are of")
-        plan = Wishes(
-            round_to=wishes.round_to,
-            uniform=wishes.uniform,
-            protected=frozenset(wishes.protect),
-            pushed=wishes.pushed,
-        )
-        return Draft(self.structure, scores, plan, self.whole.size_bytes)
+        return Draft.of(self.structure, scores, wishes, self.whole.size_bytes)
+
+
+def _same(scores: Scores, others: Scores) -> bool:
+    return all(np.array_equal(values, others[name]) for name, values in scores.items())

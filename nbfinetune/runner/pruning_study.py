@@ -105,6 +105,11 @@ class PruningStudy:
         """What `measure_latency` found, the newest last."""
         return self._known.latencies
 
+    @property
+    def note(self) -> str:
+        """Why a time was not measured, in a sentence; empty where all were."""
+        return self._known.note
+
     def prospect(self, amount: float, target: str = "macs") -> Prospect:
         """What the model would be after a pruning.
 
