@@ -48,7 +48,7 @@ class Holding:
                 clip_weights([*prunable(module).values()], limit)
 
     def apply(self) -> None:
-        """Put the weights back after a step has moved them."""
+        """Put the weights back after a step has moved them, before their average follows."""
         apply_masks(self._masked)
         if self._clipped:
             clip_weights(self._clipped, self.limit)

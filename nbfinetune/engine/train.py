@@ -15,6 +15,7 @@ from nbfinetune.engine.leaner import pruned
 from nbfinetune.engine.ports import Commands, Recorder
 from nbfinetune.engine.training import Training
 from nbfinetune.engine.world import World
+from nbfinetune.pruning.asking import check
 from nbfinetune.records import (
     AppliedEdit,
     CacheUnused,
@@ -67,6 +68,7 @@ def train(
     NbFinetuneError
         With a sentence; what was saved before stays.
     """
+    check(config.pruning, config.training.epochs)
     world = world or World()
     known = {event.path for event in told if isinstance(event, FileSkipped)}
 

@@ -160,9 +160,9 @@ class Training:
         lr = self._follow_schedule()
         loss = self.stepper.step(*self.inputs(batch, progress.step))
         progress.step += 1
+        self.held.apply()
         if self.ema is not None:
             self.ema.update(self.model, step=progress.step)
-        self.held.apply()
         seconds = self.clock.lap()
         progress.epoch_s += seconds
         self.tape.put(
