@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
@@ -12,11 +12,11 @@ from nbfinetune.errors import ConfigError, NbFinetuneError, RunError
 from nbfinetune.records import (
     LIVE,
     RESUMABLE,
+    Command,
     CommandApplied,
     Event,
     FineTuneConfig,
     Pause,
-    Prune,
     Resume,
     RunPaused,
     RunResumed,
@@ -210,7 +210,7 @@ class Run:
             return answers.ask(store, command)
 
     def set_optimizer(self, **values: float) -> CommandApplied:
-        """Change any of `weight_decay`, `momentum`, `l1`, `clip_norm` of the running optimizer.
+        """Change `weight_decay`, `momentum`, `l1`, `clip_norm` or `clip_weights` of the optimizer.
 
         Raises
         ------
@@ -234,30 +234,42 @@ class Run:
 
     @overload
     def prune(
-        self, amount: float, *, method: Literal["unstructured"] = "unstructured"
+        self, amount: float, *, method: Literal["structured", "depth"], **wishes: Any
+    ) -> Run: ...
+
+    @overload
+    def prune(
+        self, amount: float | None = None, *, live: Literal[True], **wishes: Any
     ) -> CommandApplied: ...
 
     @overload
-    def prune(self, amount: float, *, method: Literal["structured"], **wishes: Any) -> Run: ...
+    def prune(self, amount: float | None = None, **wishes: Any) -> CommandApplied | Run: ...
 
     def prune(
-        self, amount: float, *, method: str = "unstructured", **wishes: Any
+        self,
+        amount: float | None = None,
+        *,
+        method: str = "unstructured",
+        live: bool | None = None,
+        **wishes: Any,
     ) -> CommandApplied | Run:
-        """Make the model smaller.
+        """Make the model smaller, as a new run or while this one trains.
 
         Parameters
         ----------
         amount : float in [0, 1)
-            With `"unstructured"`, the part of all weights of convolutions and linear layers but
-            the head's that becomes zero while the run trains on; 0 lets them learn again. The
-            model keeps its size and its speed.
-            With `"structured"`, the part of `target` that is taken out of the best model for good,
-            channel by channel; what is left trains on as a run of its own.
-        method : {"unstructured", "structured"}
+            With `"structured"` and `"depth"`, the part of `target` that is taken out for good:
+            channels, or whole blocks first. With `"unstructured"`, the part of the weights of
+            convolutions and linear layers but the head's that becomes zero and stays so; 0 lets
+            them learn again. The model keeps its size and its speed then.
+        method : {"unstructured", "structured", "depth"}
+        live : bool, optional
+            Prune this run between two steps, rather than its best model as a new run. Default:
+            only where single weights go and the run is live.
         **wishes
-            Of a structured pruning: `target` (`"macs"` or `"parameters"`), `criterion`,
-            `uniform`, `round_to`, `protect` as in `nbfinetune.records.PruningConfig`;
-            `recover_epochs` (default 2); and settings of `fine_tune`, such as `lr`.
+            Fields of `nbfinetune.records.PruningConfig` (`target`, `criterion`, `protect`,
+            `gradual_epochs`, ...) or of `Prune` (`scope`, `below`, `pattern`); of a new run also
+            `recover_epochs` (default 2) and settings of `fine_tune`, such as `lr`.
 
         Returns
         -------
@@ -269,22 +281,18 @@ class Run:
         ConfigError
             If a value can't be.
         CommandRefused, RunInterrupted
-            As for `pause`; a structured pruning needs no worker.
+            As for `pause`; a new run needs no worker of this one.
         RunError
             If there is no best model yet.
         """
-        if method == "structured":
-            from nbfinetune.runner import pruned_run
+        from nbfinetune.runner import pruned_run
 
-            return pruned_run.begin(self, self._trained("best"), amount, wishes)
-        if method != "unstructured" or wishes:
-            raise ConfigError(
-                f"method is {method!r}, and {', '.join(wishes) or 'nothing'} was wished for; give "
-                "'structured' with its wishes, or 'unstructured' with the amount alone"
-            )
-        command = checked(Prune(amount=amount))
-        with self._store() as store:
-            return answers.ask(store, command)
+        def ask(command: Command) -> CommandApplied:
+            with self._store() as store:
+                return answers.ask(store, command)
+
+        best = partial(self._trained, "best")
+        return pruned_run.prune(self, amount, method, wishes, live=live, ask=ask, best_folder=best)
 
     def load_model(self, which: Which = "best") -> nn.Module:
         """The trained model in eval mode, with `.classes` and `.preprocess`.
