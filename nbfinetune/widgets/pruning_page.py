@@ -74,8 +74,7 @@ class PruningPage(PagePanel):
         self._status: Status | None = None
         self._beginning = False
         self._errors: dict[str, str] = {}
-        self._profile = Profile(self.redraw)
-        self._profile.wish(choice)
+        self._profile = Profile(choice, self.redraw)
         self._outcome = Outcome(self.redraw)
         self._steering = Steering(self.redraw)
         self._acts: dict[str, Callable[[Any], object]] = {

@@ -23,6 +23,8 @@ class Profile:
 
     Parameters
     ----------
+    choice : PruningChoice
+        What it is to say something about.
     tell : callable ()
         Called, from whatever thread, when something of it has changed.
 
@@ -38,11 +40,11 @@ class Profile:
         Why nothing can be said about this choice; empty where it can.
     """
 
-    def __init__(self, tell: Callable[[], None]) -> None:
+    def __init__(self, choice: PruningChoice, tell: Callable[[], None]) -> None:
         self._tell = tell
         self._lock = threading.Lock()
         self._renewal = Renewal(self._renew, "draw pruning")
-        self._choice = PruningChoice()
+        self._choice = choice
         self._wished: dict[str, Any] = {}
         self._run: Run | None = None
         self._best = 0
