@@ -17,6 +17,9 @@ BIAS_TABLE = "relative_position_bias_table"
 COUNTS = ("num_heads", "attn_dim", "all_head_dim")
 """Attributes of an attention that are in proportion to its heads."""
 
+OTHERS = ("gate", "q_bias", "rel_pos")
+"""Parts of attentions that are laid out otherwise (EVA, BEiT, MaxViT); their heads stay."""
+
 
 def is_attention(module: Any) -> bool:
     """Whether heads can be taken out of this module."""
@@ -25,7 +28,7 @@ def is_attention(module: Any) -> bool:
         and isinstance(module.qkv, nn.Linear)
         and module.qkv.out_features % (3 * module.num_heads) == 0
         and not isinstance(getattr(module, "norm", None), nn.LayerNorm)
-        and getattr(module, "gate", None) is None
+        and all(getattr(module, part, None) is None for part in OTHERS)
     )
 
 

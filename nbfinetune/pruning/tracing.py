@@ -23,6 +23,7 @@ from nbfinetune.pruning.gradients import all_trained
 from nbfinetune.pruning.layer_costs import priced
 from nbfinetune.pruning.structure import Group, Member, Structure
 from nbfinetune.pruning.structured import recipe_for
+from nbfinetune.pruning.untraceable import guilty_part, passed_by
 
 
 def trace(
@@ -72,6 +73,7 @@ def _that_fit(module: nn.Module, groups: tuple[Group, ...], images: Tensor) -> t
     blank, nothing = copy.deepcopy(module).to("meta"), images.to("meta")
     if not _fits(blank, (), nothing):  # it looks at values, so it must have some
         blank, nothing = module, images
+        _check_branches(module, images)
     if _fits(copy.deepcopy(blank), groups, nothing):
         return groups
     fitting = tuple(g for g in groups if _fits(copy.deepcopy(blank), (g,), nothing))
@@ -83,6 +85,22 @@ def _that_fit(module: nn.Module, groups: tuple[Group, ...], images: Tensor) -> t
         f"{type(module).__name__}: what reads them does so where no gradient leads; "
         "use method='unstructured', or protect these layers"
     )
+
+
+def _check_branches(module: nn.Module, images: Tensor) -> None:
+    others = passed_by(module, images)
+    if others:
+        part = others[0].rpartition(".")[0]
+        raise ModelError(
+            f"{_called(module, part)} decides by what it sees which layers it uses (an empty image "
+            f"does not pass {', '.join(others[:3])}), so nobody can tell which channels they need; "
+            "use method='unstructured'"
+        )
+
+
+def _called(module: nn.Module, part: str) -> str:
+    whole = type(module).__name__
+    return f"{part} ({type(module.get_submodule(part)).__name__}) of {whole}" if part else whole
 
 
 def _fits(module: nn.Module, groups: tuple[Group, ...], images: Tensor) -> bool:
@@ -112,8 +130,10 @@ def _channels(
             graph.build_dependency(module, images, verbose=False)
             found = [*graph.get_all_groups(ignored_layers=outputs)]
     except Exception as error:
+        with torch.enable_grad(), all_trained(module):
+            part = guilty_part(module, images)
         raise ModelError(
-            f"{type(module).__name__} can't be traced, so no channels can be removed from it "
+            f"{_called(module, part)} can't be traced, so no channels can be removed "
             f"({type(error).__name__}: {str(error)[:200]}); use method='unstructured'"
         ) from error
     reader = _Reader(module, graph, frozenset(outputs), attentions)

@@ -35,16 +35,10 @@ CLASSES = ["daisy", "rose", "tulip", "pansy", "aster"]
 # At about the smallest input that goes through, for speed.
 QUICK = {"mobilenetv3_small_100": 32, "convnext_atto": 32, "vit_tiny_patch16_224": 32}
 TEN = {
-    "resnet18": 32,
-    "resnet50": 32,
-    "vgg16": 32,
-    "mobilenetv2_100": 32,
-    "mobilenetv3_large_100": 32,
-    "efficientnet_b0": 32,
-    "convnext_atto": 32,
-    "inception_v3": 75,
-    "vit_tiny_patch16_224": 32,
-    "swin_tiny_patch4_window7_224": 64,
+    "resnets": {"resnet18": 32, "resnet50": 32, "vgg16": 32},
+    "mobile": {"mobilenetv2_100": 32, "mobilenetv3_large_100": 32, "efficientnet_b0": 32},
+    "wide": {"convnext_atto": 32, "inception_v3": 75},
+    "transformers": {"vit_tiny_patch16_224": 32, "swin_tiny_patch4_window7_224": 64},
 }
 
 # First where nbfinetune can't be imported, by the exported lines; then as a run is opened.
@@ -180,9 +174,10 @@ def test_what_is_left_computes_as_before_and_is_the_same_in_a_fresh_process(tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("some", TEN.values(), ids=TEN)
 def test_ten_architectures_shrink_to_half_and_are_the_same_in_a_fresh_process_and_as_onnx(
-    tmp_path, one_thread
+    some, tmp_path, one_thread
 ):
-    for name, size in TEN.items():
+    for name, size in some.items():
         shrunk_and_shipped(name, size, tmp_path / name, (".safetensors", ".onnx"))
-    assert answers_of_a_fresh_process(tmp_path) == {name: [True, True, True] for name in TEN}
+    assert answers_of_a_fresh_process(tmp_path) == {name: [True, True, True] for name in some}
