@@ -13,6 +13,7 @@ from torch import nn
 
 from nbfinetune.engine import judging, latency
 from nbfinetune.engine.assemble import Parts
+from nbfinetune.engine.narrowing import groups_left
 from nbfinetune.engine.progress import Whole
 from nbfinetune.engine.validation import validate
 from nbfinetune.errors import ModelError, TrainingError
@@ -234,7 +235,12 @@ def pruned(parts: Parts, emit: Emit, *, measured: bool = False) -> Parts:
     if measured:
         told = msgspec.structs.replace(told, accuracy=accuracy(parts.model, parts))
     emit(told)
-    return replace(parts, recipes=(*parts.recipes, *cut.recipes), whole=chooser.before)
+    return replace(
+        parts,
+        recipes=(*parts.recipes, *cut.recipes),
+        groups=groups_left(parts.groups, parts.model),
+        whole=chooser.before,
+    )
 
 
 def settle(model: nn.Module, parts: Parts) -> None:

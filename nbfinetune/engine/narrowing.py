@@ -38,7 +38,7 @@ def narrow(training: Training, recipe: Recipe) -> None:
     training.held.mask(_narrower(training.held.masks, places))
     training.held.clip(training.held.limit)
     training.parts = replace(
-        parts, recipes=(*parts.recipes, recipe), groups=_groups(parts.groups, after)
+        parts, recipes=(*parts.recipes, recipe), groups=groups_left(parts.groups, model)
     )
     training.stepper.wrap()
     training.stale_mode = True
@@ -104,10 +104,11 @@ def _kept(
     return kept
 
 
-def _groups(groups: list[LayerGroup], after: Mapping[str, nn.Parameter]) -> list[LayerGroup]:
+def groups_left(groups: list[LayerGroup], module: nn.Module) -> list[LayerGroup]:
     """Layer groups without the parameters that went with their blocks."""
+    there = {name for name, _ in module.named_parameters()}
     left = [
-        replace(group, parameter_names=tuple(n for n in group.parameter_names if n in after))
+        replace(group, parameter_names=tuple(n for n in group.parameter_names if n in there))
         for group in groups
     ]
     return [group for group in left if group.parameter_names]
