@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nbfinetune.data.machine import default_threads
 from nbfinetune.errors import ConfigError, StoreError
@@ -18,6 +18,7 @@ from nbfinetune.export.onnx import check_installed, write
 from nbfinetune.export.photos import Photos
 from nbfinetune.export.quantized import Quantized
 from nbfinetune.pruning.layer_costs import priced
+from nbfinetune.pruning.structure import Structure
 from nbfinetune.records import FineTuneConfig
 
 __all__ = ["FILE", "quantize"]
@@ -31,7 +32,7 @@ def quantize(
     config: FineTuneConfig,
     path: Path | None = None,
     *,
-    method: Method = "static",
+    method: Method | Literal["auto"] = "auto",
     images: int = 256,
     which: Which = "best",
 ) -> Quantized:
@@ -41,9 +42,9 @@ def quantize(
     ----------
     path : Path, optional
         Ends in `.onnx`; default `model.int8.onnx` in the run's folder.
-    method : {"static", "dynamic"}
+    method : {"auto", "static", "dynamic"}
         Ranges of the activations from training images, once; or from every image anew, which
-        leaves convolutions as they are.
+        leaves convolutions as they are. By itself: static where convolutions do most of the work.
     images : int
         Training images by which the ranges are found; drawn by the run's seed.
     which : {"best", "last"}
@@ -63,11 +64,13 @@ def quantize(
     check_installed()
     module: Any = load_model(run_folder, config, which)
     photos = Photos.of(run_folder, config, module.preprocess)
+    costs = priced(module, (), _image(module))
+    chosen = _suited(module, costs) if method == "auto" else method
     threads = config.runner.threads or default_threads()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         source = Path(folder) / "model.onnx"
         write(module, source)
-        _write_int8(source, target, photos, method, images)
+        _write_int8(source, target, photos, chosen, images)
         forms = {
             "torch": torch_form(module),
             "onnx": onnx_form(source, threads),
@@ -75,17 +78,17 @@ def quantize(
         }
         figures = measured(forms, photos, threads)
     photos.warn_of_skipped()
-    parameters, macs = _costs(module)
-    return Quantized(target, method, parameters, macs, figures)
+    parameters, macs = round(costs.cost("parameters")), round(costs.cost("macs"))
+    return Quantized(target, chosen, parameters, macs, figures)
 
 
 def _check(target: Path, method: str, images: Any) -> None:
     if target.suffix != ".onnx":
         raise ConfigError(f"path is {str(target)!r}; a quantized model is an .onnx file")
-    if method not in get_args(Method):
+    if method not in ("auto", *get_args(Method)):
         raise ConfigError(
-            f"method is {method!r}; give 'static' (ranges from training images) or 'dynamic' "
-            "(from every image anew; matrix products only)"
+            f"method is {method!r}; give 'static' (ranges from training images), 'dynamic' (from "
+            "every image anew; matrix products only) or 'auto'"
         )
     if isinstance(images, bool) or not isinstance(images, int) or images < 1:
         raise ConfigError(f"images is {images!r}; give how many of them calibrate, such as 256")
@@ -102,9 +105,13 @@ def _write_int8(source: Path, target: Path, photos: Photos, method: Method, imag
         ) from error
 
 
-def _costs(module: nn.Module) -> tuple[int, int]:
-    """Parameters, and multiply-accumulates of an image."""
+def _suited(module: nn.Module, costs: Structure) -> Method:
+    """What is faster: dynamic ranges for matrix products, fixed ones for convolutions."""
+    layers = dict(module.named_modules())
+    convolved = sum(row.macs for row in costs.layers if isinstance(layers.get(row.name), nn.Conv2d))
+    return "static" if 2 * convolved > costs.cost("macs") else "dynamic"
+
+
+def _image(module: nn.Module) -> Tensor:
     seen: Any = module.preprocess
-    image = torch.zeros(1, seen.channels, seen.size_px, seen.size_px)
-    costs = priced(module, (), image)
-    return round(costs.cost("parameters")), round(costs.cost("macs"))
+    return torch.zeros(1, seen.channels, seen.size_px, seen.size_px)

@@ -333,11 +333,36 @@ class Run:
 
         return export(folder, self.config, Path(path), which)
 
+    def comparison(self, *, latency: bool = True) -> pd.DataFrame:
+        """The best model before and after the pruning that this run began with.
+
+        Parameters
+        ----------
+        latency : bool
+            Whether to time them, by turns; takes some seconds.
+
+        Returns
+        -------
+        DataFrame
+            Rows `before` and `after`, or the run's own alone where nothing was pruned or the run
+            before is gone; columns accuracy, macro_f1, parameters, macs, size_mb, latency_ms (of
+            one image) and latency_ms_32 (of 32 at a time).
+
+        Raises
+        ------
+        RunError
+            If the run has no best model yet.
+        """
+        from nbfinetune.runner import comparison
+
+        self._trained("best")
+        return comparison.before_and_after(self, latency=latency)
+
     def quantize(
         self,
         path: str | os.PathLike[str] | None = None,
         *,
-        method: Literal["static", "dynamic"] = "static",
+        method: Literal["auto", "static", "dynamic"] = "auto",
         images: int = 256,
         which: Which = "best",
     ) -> Quantized:
@@ -347,9 +372,9 @@ class Run:
         ----------
         path : path, optional
             Ends in `.onnx`; default `model.int8.onnx` in the run's folder.
-        method : {"static", "dynamic"}
+        method : {"auto", "static", "dynamic"}
             Ranges of the activations out of training images, once; or out of every image anew,
-            which leaves convolutions as they are.
+            which leaves convolutions as they are. By itself: what suits the network.
         images : int
             How many training images the ranges come from.
 

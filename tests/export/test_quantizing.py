@@ -76,12 +76,21 @@ def make_run(folder, photos, name):
     return config
 
 
-@pytest.mark.parametrize(("name", "method"), [("test_resnet", "static"), ("test_vit", "dynamic")])
-def test_it_says_nearly_what_the_model_says_from_a_smaller_file(tmp_path, photos, name, method):
+@pytest.mark.parametrize(
+    ("name", "asked", "method"),
+    [
+        ("test_resnet", "auto", "static"),
+        ("test_vit", "auto", "dynamic"),
+        pytest.param("test_vit", "static", "static", marks=pytest.mark.slow),
+        pytest.param("test_convnext", "static", "static", marks=pytest.mark.slow),
+    ],
+)
+def test_it_says_nearly_what_the_model_says(tmp_path, photos, name, asked, method):
     pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
     pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
     config = make_run(tmp_path, photos, name)
-    quantized = quantize(tmp_path, config, method=method, images=12)
+    quantized = quantize(tmp_path, config, method=asked, images=12)
+    assert quantized.method == method
     before, beside, after = (quantized.forms[form] for form in ("torch", "onnx", "int8"))
     expected = evaluate(tmp_path, config)
     spread = expected.logits.std()
