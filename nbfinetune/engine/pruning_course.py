@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nbfinetune.engine.assemble import Parts
-from nbfinetune.engine.pruning_study import ROUNDS, Bench, accuracy, images_in
+from nbfinetune.engine.pruning_study import Bench, images_in, known
 from nbfinetune.errors import ConfigError, NbFinetuneError
+from nbfinetune.evaluation.forward_times import ROUNDS
 from nbfinetune.pruning.board import MOST, Scores, WholeModel
 from nbfinetune.pruning.prediction import Measured, Timed, macs_by_time, next_amount
 from nbfinetune.pruning.structure_record import to_record
@@ -51,13 +52,13 @@ class Course:
     def profile(self, wishes: PruningConfig) -> Records:
         """Everything that is to be known of some wishes."""
         bench, self._wishes = self._bench, wishes
-        known = wishes.criterion in self._scores or wishes.method == "unstructured"
-        parts = bench.thorough() if known else bench.glance()
+        judged = wishes.criterion in self._scores or wishes.method == "unstructured"
+        parts = bench.thorough() if judged else bench.glance()
         yield self._whole_by(parts)
         if wishes.method != "unstructured":
             yield {"progress": "looking for what can be removed"}
             yield {"structure": to_record(bench.structure)}
-        if not known:
+        if not judged:
             yield from self._glanced(wishes, parts)
             parts = bench.thorough()
             yield {"progress": "judging channels"}
@@ -108,12 +109,12 @@ class Course:
         """Each layer alone, half of it gone."""
         bench, parts = self._bench, self._bench.glance()
         groups, scores = bench.structure.groups, self._scores[wishes.criterion]
-        whole = accuracy(parts.model, parts)
+        whole = known(parts.model, parts)
         for place, group in enumerate(groups):
             if group.name not in self._sensitivities:
                 removed = np.zeros(len(groups), np.int64)
                 removed[place] = group.units // 2
-                left = accuracy(bench.without(parts, scores, removed), parts)
+                left = known(bench.without(parts, scores, removed), parts)
                 self._sensitivities[group.name] = whole - left
             yield {
                 "sensitivity": {group.name: self._sensitivities[group.name]},

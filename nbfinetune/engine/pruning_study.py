@@ -21,14 +21,12 @@ from torch import nn
 from nbfinetune.engine import checkpoint, judging
 from nbfinetune.engine.assemble import Parts, assemble
 from nbfinetune.engine.kept_images import Kept, KeptImages
-from nbfinetune.engine.leaner import pruned
-from nbfinetune.engine.validation import Outputs, validate
+from nbfinetune.engine.leaner import accuracy, pruned, settle
 from nbfinetune.engine.world import World
-from nbfinetune.evaluation.turns import by_turns
+from nbfinetune.evaluation.forward_times import forward_ms
 from nbfinetune.models.heads import head_names
 from nbfinetune.models.removing import remove
 from nbfinetune.pruning.board import Draft, WholeModel
-from nbfinetune.pruning.calibration import recalibrate
 from nbfinetune.pruning.importance import Scores
 from nbfinetune.pruning.layer_costs import priced
 from nbfinetune.pruning.magnitude import apply_masks, magnitude_masks, masked_weights, prunable
@@ -43,9 +41,6 @@ MOST_IMAGES = 1000
 
 GLANCE_TRAIN, GLANCE_VAL = 64, 128
 """Images for a first glance."""
-
-ROUNDS = {1: 15, 32: 5}
-"""Turns of each model, by the images at a time that are timed."""
 
 
 def trained(
@@ -119,7 +114,7 @@ class Bench:
         image = torch.zeros(1, channels, size, size, device=parts.placement.device)
         cost = priced(parts.model, (), image)
         return WholeModel(
-            accuracy=accuracy(parts.model, parts),
+            accuracy=known(parts.model, parts),
             parameters=round(cost.cost("parameters")),
             macs=round(cost.cost("macs")),
             size_bytes=self._size_bytes,
@@ -142,9 +137,9 @@ class Bench:
         """Accuracy after a pruning along the target of the wishes, by the images of `parts`."""
         if draft is None:
             model = self.with_zeros(parts, amount)
-            return Measured(amount, amount, 0.0, accuracy(model, parts), images_in(parts))
+            return Measured(amount, amount, 0.0, known(model, parts), images_in(parts))
         smaller, shape = self.smaller(parts, wishes, draft, amount, wishes.target)
-        return replace(shape, accuracy=accuracy(smaller, parts), images=images_in(parts))
+        return replace(shape, accuracy=known(smaller, parts), images=images_in(parts))
 
     def smaller(
         self, parts: Parts, wishes: PruningConfig, draft: Draft, amount: float, target: str
@@ -166,8 +161,7 @@ class Bench:
         """A copy of the model from which units of each group are gone."""
         model = copy.deepcopy(parts.model)
         remove(model, recipe_for(model, self.structure.groups, scores, removed))
-        model.to(memory_format=parts.placement.memory_format)
-        recalibrate(model, (images for images, _ in judging.some_batches(parts)))
+        settle(model, parts)
         return model
 
     def with_zeros(self, parts: Parts, amount: float) -> nn.Module:
@@ -185,23 +179,13 @@ class Bench:
         images = torch.zeros(batch, channels, size, size, device=placement.device)
         images = images.contiguous(memory_format=placement.memory_format)
 
-        def way(model: nn.Module) -> Callable[[], None]:
-            def once() -> None:
-                with torch.inference_mode(), placement.autocast():
-                    model(images)
-                if placement.device.type != "cpu":
-                    torch.accelerator.synchronize(placement.device)
-
-            return once
-
-        before, after = by_turns([way(parts.model), way(smaller)], ROUNDS[batch])
-        return 1000 * before, 1000 * after
+        before, after = forward_ms([parts.model, smaller], images, placement.autocast)
+        return before, after
 
 
-def accuracy(model: nn.Module, parts: Parts) -> float:
-    """Part of the validation images that the model knows."""
-    outputs = cast("Outputs", validate(model, parts, between=lambda: None))
-    return float((outputs.logits.argmax(1) == outputs.labels).mean())
+def known(model: nn.Module, parts: Parts) -> float:
+    """Part of the validation images in memory that a model knows."""
+    return accuracy(model, parts) or 0.0
 
 
 def images_in(parts: Parts) -> int:
