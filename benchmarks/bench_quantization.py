@@ -16,6 +16,7 @@ METHODS = ("static", "dynamic")
 
 
 def main() -> None:
+    """Print a table for each run and method."""
     for name in sys.argv[1:]:
         run = nf.Run.open(name)
         for method in METHODS:
