@@ -23,6 +23,16 @@ CELL = (
 )
 PREVIEW = "import nbfinetune as nf\nnf.DatasetPreview('digits')"
 PICKER = "import nbfinetune as nf\nnf.ModelPicker('digits', model='resnet18')"
+PRUNING = (
+    "import nbfinetune as nf\n"
+    "run = nf.fine_tune('digits', model='resnet10t', pretrained=False, flip=False, "
+    "image_size=32, epochs=4)\n"
+    "run.wait(progress=False)\n"
+    "slider = nf.PruningSlider(run, amount=0.6)\n"
+    "slider"
+)
+RECOVERED = "half = slider.recover(epochs=2).wait(progress=False)"
+ON_SURFACE = "nf.FineTuneWidget(run=run)"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 WIDTHS = (700, 1200, 1600)
 LONG_MS = 300_000
@@ -58,6 +68,7 @@ def take(browser: Browser, notebook_folder: Path, target: Path) -> None:
             page.close()
             take_preview(browser, server, target / f"preview-{short}.png")
             take_picker(browser, server, target / f"picker-{short}.png")
+            take_pruning(browser, server, target, short)
 
 
 def take_preview(browser: Browser, server: JupyterServer, target: Path) -> None:
@@ -89,6 +100,35 @@ def take_picker(browser: Browser, server: JupyterServer, target: Path) -> None:
     picker.locator(".main-svg").first.wait_for(timeout=LONG_MS)
     page.wait_for_timeout(1500)
     page.screenshot(path=target)
+    notebook.close()
+    page.close()
+
+
+def take_pruning(browser: Browser, server: JupyterServer, target: Path, theme: str) -> None:
+    """A model measured, pruned and recovered; then the panel on the surface."""
+    page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    notebook = NotebookPage(page, server, f"pruning-{theme}")
+    notebook.open()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+b")
+    notebook.run(PRUNING)
+    panel = page.get_by_role("region", name="Pruning", exact=True)
+    measured = re.compile(r"layers tried|^$|all measured", re.IGNORECASE)
+    panel.get_by_role("status").filter(has_text=measured).first.wait_for(timeout=LONG_MS)
+    notebook.run(RECOVERED)
+    panel.get_by_text("32 images", exact=True).first.wait_for(timeout=LONG_MS)
+    panel.get_by_role("slider").scroll_into_view_if_needed()
+    panel.locator("summary").last.click()
+    page.wait_for_timeout(1500)
+    panel.screenshot(path=target / f"pruning-{theme}.png")
+    notebook.run(ON_SURFACE)
+    compact = page.get_by_role("region", name="Pruning", exact=True).nth(1)
+    compact.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    compact.get_by_role("row").nth(3).wait_for(timeout=LONG_MS)
+    compact.locator(".main-svg").first.wait_for(timeout=LONG_MS)
+    page.wait_for_timeout(1500)
+    compact.screenshot(path=target / f"pruning-surface-{theme}.png")
     notebook.close()
     page.close()
 

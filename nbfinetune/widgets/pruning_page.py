@@ -9,7 +9,7 @@ from typing import Any, cast
 import traitlets
 
 from nbfinetune.errors import CommandRefused, ConfigError
-from nbfinetune.records import CommandApplied, Status
+from nbfinetune.records import LIVE, Status
 from nbfinetune.runner.run import Run
 from nbfinetune.store.layout import checkpoint
 from nbfinetune.widgets.panel import PagePanel, bundle
@@ -119,7 +119,7 @@ class PruningPage(PagePanel):
             run, choice = self._claim(), self._choice
         config = choice.config
         try:
-            pruned = cast("Run", run.prune(config.amount, **choice.wishes()))
+            pruned = cast("Run", run.prune(config.amount, live=False, **choice.wishes()))
             # Never under the guard: whoever follows the run tells us under a lock of its own.
             self._outcome.follow(pruned, run, config.amount, config.target)
         finally:
@@ -205,7 +205,8 @@ class PruningPage(PagePanel):
             raise CommandRefused(why)
 
         def prune() -> str:
-            answer = _prune_live(cast("Run", run), choice)
+            wishes = choice.wishes(live=True)
+            answer = cast("Run", run).prune(choice.config.amount, live=True, **wishes)
             return f"in force from step {answer.step:,}"
 
         self._steering.ask("pruning requested", prune)
@@ -236,7 +237,7 @@ class PruningPage(PagePanel):
 
     @property
     def _live(self) -> bool:
-        return self._status in ("starting", "running", "paused")
+        return self._status in LIVE
 
     def _standing(self) -> Standing:
         run, profile, outcome = self._run, self._profile, self._outcome
@@ -298,10 +299,3 @@ class PruningPage(PagePanel):
             return f"refused: {word.refused}"
         study = self._profile.study
         return word.applied or self._outcome.trouble or (study.note if study else "")
-
-
-def _prune_live(run: Run, choice: PruningChoice) -> CommandApplied:
-    amount = choice.config.amount
-    if choice.config.method == "unstructured":
-        return run.prune(amount)
-    return cast("CommandApplied", run.prune(amount, live=True, **choice.wishes(live=True)))

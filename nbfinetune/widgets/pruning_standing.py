@@ -140,9 +140,6 @@ class Standing:
     def _no_recovery(self) -> str:
         if self.pruned:
             return f"run {self.pruned} was pruned from here and still trains; stop() it first"
-        zeros = self._config.method == "unstructured"
-        if zeros and self._live:
-            return f"run {self.run} is {self.status}: set its weights to zero as it trains"
         return self._nothing() or self._too_much()
 
     def _not_live(self) -> str:

@@ -407,7 +407,7 @@ def test_prune_and_recover_begins_a_run_and_tells_before_and_after(
     assert say(shown, "recover") == ""
     until(lambda: shown.outcome.get("status") == "starting")
     wishes = {"method": "structured", "target": "macs", "criterion": "taylor"}
-    assert asked == [(0.5, {**wishes, "recover_epochs": 2})]
+    assert asked == [(0.5, {"live": False, **wishes, "recover_epochs": 2})]
     until(lambda: shown.state["note"].startswith("run half has begun"))
     half = shelf.store(shown.pruned)
     removed = {"parameters": (2_000_000, 900_000), "macs": (3_000_000, 1_530_000)}
@@ -490,8 +490,7 @@ def test_a_live_run_is_pruned_as_it_trains(made, shelf, asked) -> None:
     say(slider, "amount", 0)
     assert say(slider, "prune_live") == ""
     until(lambda: len(asked) == 2)
-    assert asked[1] == (0, {})
-    assert "as it trains" in slider.state["off"]["recover"]
+    assert asked[1] == (0, {"live": True, "method": "unstructured"})
 
 
 def test_a_better_model_than_the_measured_one_is_told(made, shelf, children) -> None:
