@@ -113,11 +113,9 @@ def predicted(points: Sequence[Measured], amounts: Numbers) -> tuple[Numbers, Nu
     right = np.minimum(np.searchsorted(places, amounts, side="left"), len(places) - 1)
     left = np.maximum(np.searchsorted(places, amounts, side="right") - 1, 0)
     low = np.where(amounts > places[-1], 0.0, (levels - doubt)[right])
-    return (
-        np.interp(amounts, places, levels),
-        np.clip(low, 0.0, 1.0),
-        np.clip((levels + doubt)[left], 0.0, 1.0),
-    )
+    accuracy = np.interp(amounts, places, levels)
+    high = np.maximum((levels + doubt)[left], accuracy)
+    return accuracy, np.clip(np.minimum(low, accuracy), 0.0, 1.0), np.clip(high, 0.0, 1.0)
 
 
 def never_rising(values: Numbers, weights: Numbers) -> Numbers:
