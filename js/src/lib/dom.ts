@@ -4,6 +4,8 @@ type Props = Record<string, string | boolean | undefined>;
 
 /** Attributes of a region whose keys are its own, not the notebook's shortcuts. */
 export const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
+/** What takes keys itself: JupyterLab asks the focused element before it asks the region around it. */
+const KEYED = new Set(["button", "input", "select", "summary"]);
 
 /** A new element: attributes by their HTML names (`false` and `undefined` leave them out). */
 export function el<K extends keyof HTMLElementTagNameMap>(
@@ -12,7 +14,7 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   ...children: (Node | string)[]
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(props)) setAttribute(element, name, value);
+  for (const [name, value] of Object.entries(KEYED.has(tag) ? { ...OWN_KEYS, ...props } : props)) setAttribute(element, name, value);
   element.append(...children);
   return element;
 }

@@ -40,7 +40,8 @@ export class AmountBar {
     this.board = board;
     this.state = state;
     this.targets.draw(state.target);
-    this.slider.style.setProperty("--nbft-most", String(Math.min(1, mostOf(board) / END)));
+    // Past the end of the track, where all of it can be had.
+    this.slider.style.setProperty("--nbft-most", mostOf(board) < END ? String(mostOf(board) / END) : "1.1");
     show(this.targets.element, state.method !== "unstructured");
     const error = state.errors["amount"] ?? "";
     show(this.error, Boolean(error), error);
