@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +10,7 @@ import torch
 from torch import nn
 
 from nbfinetune.errors import ConfigError
-from nbfinetune.evaluation.turns import by_turns
+from nbfinetune.evaluation.forward_times import forward_ms
 from nbfinetune.models.removing import remove
 from nbfinetune.pruning.plan import TOLERANCE
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 LOOKS = 8
 """Smaller models that are timed at most."""
 
-TURNS = 25
 LEAST = 0.01
 """Smallest part of the multiply-accumulates that is worth a look."""
 
@@ -40,12 +38,10 @@ def cut(chooser: Chooser, amount: float) -> Cut:
         If the smallest model is still too slow; the message says how fast it is.
     """
     low, high = (LEAST, 0.0), (chooser.most("macs") - TOLERANCE / 2, 1.0)
-    macs, best = min(amount, high[0]), None
-    for _ in range(LOOKS):
-        tried = _timed(chooser, macs)
+    macs = min(amount, high[0])
+    best = tried = _timed(chooser, macs)
+    for _ in range(LOOKS - 1):
         gone = _saved(tried)
-        if best is None or abs(gone - amount) < abs(_saved(best) - amount):
-            best = tried
         if abs(gone - amount) <= TOLERANCE / 2 or high[0] - low[0] < LEAST:
             break
         if gone < amount:
@@ -53,7 +49,8 @@ def cut(chooser: Chooser, amount: float) -> Cut:
         else:
             high = (macs, gone)
         macs = _between(low, high, amount)
-    assert best is not None  # noqa: S101 - there was a first look
+        tried = _timed(chooser, macs)
+        best = min(best, tried, key=lambda one: abs(_saved(one) - amount))
     if _saved(best) < amount - 2 * TOLERANCE:
         raise ConfigError(
             f"amount is {amount:g}, but at most {_saved(best):.2f} of the latency went when "
@@ -86,18 +83,9 @@ def _times(parts: Parts, smaller: nn.Module) -> tuple[float, float]:
     side, placement = parts.image_size, parts.placement
     image = torch.zeros(1, parts.config.model.in_chans, side, side, device=placement.device)
     image = image.contiguous(memory_format=placement.memory_format)
-
-    def way(model: nn.Module) -> Callable[[], None]:
-        def once() -> None:
-            with torch.inference_mode(), placement.autocast():
-                model(image)
-            if placement.device.type != "cpu":
-                torch.accelerator.synchronize(placement.device)
-
-        return once
-
-    before, after = by_turns([way(parts.model.eval()), way(smaller.eval())], TURNS)
-    return 1000 * before, 1000 * after
+    models = [parts.model.eval(), smaller.eval()]
+    before, after = forward_ms(models, image, placement.autocast)
+    return before, after
 
 
 def _saved(cut: Cut) -> float:

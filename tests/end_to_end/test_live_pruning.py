@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 
+import numpy as np
 import pytest
 
+import nbfinetune as nf
 from nbfinetune.errors import CommandRefused, ConfigError, RunError, RunFailedError
 from nbfinetune.records import ChannelsRemoved, EpochDone, Pruned, RunRestored
 from nbfinetune.store import RunStore
@@ -47,7 +49,7 @@ def test_a_paused_run_loses_channels_is_killed_and_gives_a_small_model(small, un
     assert run.evaluate().accuracy > 0
 
 
-def test_weights_go_from_a_live_run_and_from_the_best_of_one_that_is_over(small, until):
+def test_weights_go_from_a_live_run(small, until):
     run = small(epochs=5000)
     until(lambda: steps(run) > 3)
     with pytest.raises(ConfigError, match="belongs to a new run"):
@@ -65,12 +67,16 @@ def test_weights_go_from_a_live_run_and_from_the_best_of_one_that_is_over(small,
     run.stop()
     with pytest.raises(CommandRefused, match="leave live out"):
         run.prune(0.5, method="structured", live=True)
-    half = run.prune(0.6, recover_epochs=1).wait(progress=False)
+
+
+@pytest.mark.slow
+def test_weights_of_the_best_go_where_a_run_is_over(whole):
+    half = whole.prune(0.6, recover_epochs=1).wait(progress=False)
     (told,) = last(half, Pruned)
     assert (told.step, told.zeros) == (0, round(0.6 * told.weights))
     zeros = sum(int((w == 0).sum()) for w in half.load_model().parameters() if w.ndim > 1)
     assert zeros >= told.zeros
-    quarter = run.prune(below=0.05, recover_epochs=1).wait(progress=False)
+    quarter = whole.prune(below=0.05, recover_epochs=1).wait(progress=False)
     assert last(quarter, Pruned)[0].zeros > 0
 
 
@@ -106,11 +112,7 @@ def test_what_cannot_be_is_refused_before_anything_is_spawned(whole, wishes, sen
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    import nbfinetune as nf
-
     home = tmp_path_factory.mktemp("home")
-    import numpy as np
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NBFINETUNE_HOME", str(home))
         rng = np.random.default_rng(0)
@@ -129,7 +131,8 @@ def test_a_run_without_a_best_model_says_so(small):
         run.prune(0.5, method="structured")
 
 
+@pytest.mark.slow
 def test_names_that_are_none_are_told_with_the_closest_ones(whole):
     failed = whole.prune(0.5, method="structured", protect=["4"], recover_epochs=1)
-    with pytest.raises(RunFailedError, match="protect names '4'.*closest: "):
+    with pytest.raises(RunFailedError, match=r"protect names '4'.*closest: "):
         failed.wait(progress=False)

@@ -12,7 +12,7 @@ import torch
 from factories import small_cnn
 from torch import nn
 
-from nbfinetune.engine import checkpoint
+from nbfinetune.engine import checkpoint, latency
 from nbfinetune.engine.narrowing import surviving
 from nbfinetune.errors import ConfigError
 from nbfinetune.models.heads import head_names
@@ -26,6 +26,7 @@ from nbfinetune.pruning.tracing import trace
 from nbfinetune.records import (
     AppliedEdit,
     ChannelsRemoved,
+    CheckpointSaved,
     CommandApplied,
     CommandDenied,
     EpochDone,
@@ -83,6 +84,21 @@ def test_a_pruned_live_run_that_is_cut_off_ends_bit_for_bit_alike(engine, settin
     assert after.log.losses() + rest.log.losses() == whole.log.losses()
     assert_alike(rest, whole)
     assert rest.log.of(RunStarted)[0].parameters == told.parameters[1]
+
+
+@pytest.mark.parametrize("gradual_epochs", [0.0, 1.0])
+def test_blocks_and_channels_go_and_the_run_is_resumed_bit_for_bit(engine, gradual_epochs):
+    pruning = PruningConfig(amount=0.5, method="depth", gradual_epochs=gradual_epochs)
+    settings = {"model": "resnet10t", "pruning": pruning, "epochs": 2, "layer_decay": 0.8}
+    settings |= {"image_size": 32, "batch_size": 32}
+    whole = engine(**settings)
+    rounds = whole.log.of(ChannelsRemoved)
+    assert any(told.blocks for told in rounds)
+    assert rounds[-1].macs[1] / rounds[0].macs[0] == pytest.approx(0.5, abs=0.02)
+    stopped = engine({3: [Stop()]}, **settings)
+    rest = engine(folder=stopped.folder, **settings)
+    assert stopped.log.losses() + rest.log.losses() == whole.log.losses()
+    assert_alike(rest, whole)
 
 
 def test_moments_and_averages_are_cut_as_their_weights_are(engine):
@@ -247,6 +263,24 @@ def test_a_gradual_amount_is_cubic_and_ends_in_all_of_it():
     assert round_steps(5, 100)[0] == 15
     assert round_steps(5, 100)[-1] == 105
     assert round_steps(0, 3) == (1, 2, 3)
+
+
+def test_so_much_goes_until_an_image_takes_the_part_of_its_time_that_was_asked_for(
+    engine, monkeypatch
+):
+    def forward_ms(models, image, within):  # a machine on which every weight takes its time
+        assert image.shape == (1, 3, 32, 32)
+        return [2.0 + 1e-6 * sum(p.numel() for p in model.parameters()) for model in models]
+
+    monkeypatch.setattr(latency, "forward_ms", forward_ms)
+    settings = {"model": "resnet10t", "image_size": 32, "batch_size": 32, "epochs": 1}
+    done = engine(pruning=PruningConfig(amount=0.4, target="latency", criterion="l2"), **settings)
+    (told,) = done.log.of(ChannelsRemoved)
+    before, after = told.latency_ms
+    assert 1 - after / before == pytest.approx(0.4, abs=0.02)
+    assert done.log.events.index(told) < done.log.events.index(done.log.of(CheckpointSaved)[0])
+    with pytest.raises(ConfigError, match="of the latency went when"):
+        engine(pruning=PruningConfig(amount=0.9, target="latency", criterion="l2"), **settings)
 
 
 def test_more_gradual_epochs_than_epochs_are_refused(engine):
