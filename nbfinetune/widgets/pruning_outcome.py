@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -222,4 +223,5 @@ def _measured(run: Run) -> dict[str, Any]:
 
 
 def _timed(row: Any) -> dict[str, float]:
-    return {name: float(row[name]) for name in ("latency_ms", "latency_ms_32")}
+    times = {name: float(row[name]) for name in ("latency_ms", "latency_ms_32")}
+    return {name: ms for name, ms in times.items() if not math.isnan(ms)}

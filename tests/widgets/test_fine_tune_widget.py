@@ -19,6 +19,8 @@ from nbfinetune.records import (
     Constant,
     OptimizerChanged,
     Pause,
+    PruningConfig,
+    RemoveChannels,
     Resume,
     RunFailed,
     RunPaused,
@@ -98,6 +100,8 @@ def effects(command: Any) -> list[Any]:
     kind = type(command)
     if kind is SetSchedule:
         return [ScheduleChanged(step=2, schedule=command.schedule, epochs=command.epochs)]
+    if kind is RemoveChannels:
+        return []
     if kind is SetOptimizer:
         return [OptimizerChanged(step=2, values={})]
     made = {Pause: RunPaused, Resume: RunResumed}
@@ -244,6 +248,18 @@ def test_live_settings_reach_the_run_and_the_others_wait(
         # The curve's end and the run's are one value, which goes with the curve.
         SetSchedule(schedule=Constant(lr=0.5, warmup=0.1), epochs=7),
     ]
+
+
+def test_the_pruning_panel_follows_the_run_and_prunes_it_as_it_trains(
+    attached: FineTuneWidget, worker: ObedientWorker, until: Callable[..., None]
+) -> None:
+    slider = attached.slot("pruning")
+    assert slider.run == Run(worker.folder)
+    assert (slider.compact, slider.state["phase"], slider.study) == (True, "no_best", None)
+    assert slider._do_asked("amount", 0.3) == ""
+    assert slider._do_asked("prune_live", None) == ""
+    until(lambda: slider.state["note"] == "in force from step 2")
+    assert worker.obeyed == [RemoveChannels(pruning=PruningConfig(amount=0.3))]
 
 
 def test_a_failed_run_shows_its_sentence_and_can_be_resumed(
