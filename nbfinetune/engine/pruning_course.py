@@ -43,7 +43,7 @@ class Course:
         self._whole = 0.0
         self._wholes: dict[int, WholeModel] = {}
         self._scores: dict[str, Scores] = {}
-        self._points: dict[bytes, list[Measured]] = {}
+        self._points: dict[bytes, dict[float, Measured]] = {}
         self._sensitivities: dict[str, float] = {}
         self._timed: list[Timed] = []
 
@@ -93,17 +93,18 @@ class Course:
             yield _told(scores)
             draft = self._bench.draft(scores, wishes)
             most = draft.most(wishes.target)
-        points = self._points.setdefault(encode(wishes), [])
-        for point in points:
+        # By what was asked for: a narrow network meets an amount only about.
+        points = self._points.setdefault(encode(wishes), {})
+        for point in points.values():
             yield {"point": asdict(point)}
         while True:
             yield {"progress": f"{len(points)} positions measured"}
-            rows = [(point.gone(wishes.target), point.accuracy) for point in points]
+            rows = [(asked, point.accuracy) for asked, point in points.items()]
             amount = next_amount([(0.0, self._whole), *rows], most)
             if amount is None:
                 return
-            points.append(self._bench.point(parts, wishes, draft, amount))
-            yield {"point": asdict(points[-1])}
+            points[amount] = self._bench.point(parts, wishes, draft, amount)
+            yield {"point": asdict(points[amount])}
 
     def _layers(self, wishes: PruningConfig) -> Records:
         """Each layer alone, half of it gone."""
