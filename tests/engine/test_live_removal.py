@@ -63,8 +63,8 @@ def assert_alike(one, other) -> None:
     [
         {"ema": 0.9, "optimizer": "adamw", "clip_weights": 0.3},
         {"optimizer": "sgd", "l1": 1e-4, "freeze_epochs": 1},
-        {"optimizer": "adafactor"},
-        {"optimizer": "lamb", "mixup": 0.3},
+        pytest.param({"optimizer": "adafactor"}, marks=pytest.mark.slow),
+        pytest.param({"optimizer": "lamb", "mixup": 0.3}, marks=pytest.mark.slow),
     ],
     ids="-".join,
 )
@@ -86,7 +86,7 @@ def test_a_pruned_live_run_that_is_cut_off_ends_bit_for_bit_alike(engine, settin
     assert rest.log.of(RunStarted)[0].parameters == told.parameters[1]
 
 
-@pytest.mark.parametrize("gradual_epochs", [0.0, 1.0])
+@pytest.mark.parametrize("gradual_epochs", [0.0, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_blocks_and_channels_go_and_the_run_is_resumed_bit_for_bit(engine, gradual_epochs):
     pruning = PruningConfig(amount=0.5, method="depth", gradual_epochs=gradual_epochs)
     settings = {"model": "resnet10t", "pruning": pruning, "epochs": 2, "layer_decay": 0.8}
