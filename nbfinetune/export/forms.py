@@ -12,15 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nbfinetune.evaluation.forward_times import ROUNDS
 from nbfinetune.evaluation.report import Evaluation
 from nbfinetune.evaluation.turns import by_turns
 from nbfinetune.export.onnx_model import OnnxModel
 from nbfinetune.export.photos import Photos
 
 __all__ = ["Form", "Measured", "measured", "onnx_form", "torch_form"]
-
-ROUNDS = {1: 15, 32: 5}
-"""Turns of each form, by the images at a time that are timed."""
 
 
 @dataclass(frozen=True)
