@@ -143,7 +143,7 @@ def next_amount(points: Sequence[tuple[float, float]], most: float) -> float | N
     Parameters
     ----------
     points : sequence of (float, float)
-        Amount and accuracy of what was measured, the whole network included.
+        Amount that was asked for, and accuracy, of what was measured; the whole network included.
     most : float
         The largest amount that is possible.
     """
