@@ -40,7 +40,9 @@ def scores(parts: Parts, structure: Structure, batches: Batches | None = None) -
         return importance.random(structure, parts.config.seed)
     if criterion == "taylor":
         seen = some_batches(parts) if batches is None else batches
-        return importance.comparable(_taylor(parts, structure, seen))
+        changes = _taylor(parts, structure, seen)
+        priced = "parameters" if parts.config.pruning.target == "parameters" else "macs"
+        return importance.balanced(changes, structure, priced)
     if criterion == "entropy":
         seen = some_batches(parts) if batches is None else batches
         told = mean_activations(model.eval(), structure, (images for images, _ in seen))

@@ -115,6 +115,28 @@ def comparable(scores: Scores) -> Scores:
     return {name: v / max(float(v.mean()), 1e-30) for name, v in scores.items()}
 
 
+def balanced(scores: Scores, structure: Structure, target: str) -> Scores:
+    """Scores on one scale: each between its share of its group's and what it is for its cost.
+
+    It is their geometric mean, ``score / sqrt(group's mean * cost of a unit)``. Shares alone take
+    as much of the layers that matter most as of others; scores for their cost alone empty the
+    layers that are dear. What one-shot pruning leaves with each is in `benchmarks/LOG.md`.
+
+    Parameters
+    ----------
+    target : {"parameters", "macs"}
+        What a unit costs.
+    """
+    whole = structure.cost(target)
+    single = np.eye(len(structure.groups), dtype=np.int64)
+    costs = [max(whole - structure.cost(target, one), 1e-30) for one in single]
+    named = ((group.name, scores[group.name]) for group in structure.groups)
+    return {
+        name: values / np.sqrt(max(float(values.mean()), 1e-30) * cost)
+        for (name, values), cost in zip(named, costs, strict=True)
+    }
+
+
 def _scale(module: nn.Module, member: Member) -> NDArray[np.float64]:
     weight = cast("Tensor", module.get_submodule(member.layer).weight)
     return np.asarray(weight.detach().abs()[member.indices].mean(1).cpu(), np.float64)
