@@ -85,10 +85,9 @@ class Profile:
         self._renewal.ask()
 
     def end(self) -> None:
-        """Measure no more; what was measured is kept."""
-        study = self.study
-        if study is not None and study.status in ("waiting", "running"):
-            study.cancel()
+        """Measure no more, and let the process go; what was measured is kept."""
+        if self.study is not None:
+            self.study.cancel()
 
     def wish(self, choice: PruningChoice) -> None:
         """Say something about another choice; answered as soon as it is known."""

@@ -135,6 +135,8 @@ class Standing:
             return "weights at zero make a model no faster; remove channels instead"
         if not self.known:
             return self._no_model() or "the model has not been looked at yet"
+        if self.study in ("cancelled", "failed"):
+            return "nothing is measured any more; press Measure again first"
         return self._nothing() or self._too_much()
 
     def _no_recovery(self) -> str:

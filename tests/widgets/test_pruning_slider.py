@@ -544,8 +544,22 @@ def test_another_run_forgets_what_was_known_of_the_first(shown, shelf, children)
 
 
 def test_the_end_of_the_slider_is_the_end_of_its_study(shown, children) -> None:
+    children[-1].finish()
+    until(lambda: shown.state["phase"] == "ready")
+    assert not children[-1].dismissed
     shown.close()
-    until(lambda: children[-1].dismissed)
+    assert children[-1].dismissed
+
+
+def test_what_was_measured_stays_when_no_more_is(shown, children) -> None:
+    children[-1].measure(0.5)
+    until(lambda: len(shown.points) == 2)
+    assert say(shown, "cancel_study") == ""
+    until(lambda: shown.state["phase"] == "ready")
+    assert len(shown.points) == 2
+    assert "press Measure again" in shown.state["off"]["latency"]
+    assert say(shown, "protect", {"layer": "stem", "on": True}) == ""
+    until(lambda: shown.board["left"]["stem"][40] == UNITS["stem"])
 
 
 def test_the_page_gets_the_one_plotly_build(shown) -> None:
