@@ -39,7 +39,7 @@ from nbfinetune.records import ChannelsRemoved, FineTuneConfig, PruningConfig
 MOST_IMAGES = 1000
 """Validation images that are kept at most."""
 
-GLANCE_TRAIN, GLANCE_VAL = 64, 128
+GLANCE_TRAIN, GLANCE_VAL = 32, 64
 """Images for a first glance."""
 
 
