@@ -32,13 +32,14 @@ slider
 TIMED = """
 window.moves = [];
 const slider = document.querySelector('.nbft-pruning-slide > .nbft-slider');
-const plot = document.querySelector('.nbft-pruning-plot');
 slider.addEventListener('input', ({ timeStamp }) => {
   const figures = performance.now() - timeStamp;
   requestAnimationFrame(() => {
     const { port1, port2 } = new MessageChannel();
-    const at = plot.data.find(({ name }) => name === 'amount').x[0];
-    const drawn = Math.abs(at - slider.valueAsNumber) < 1e-9;
+    const dot = document.querySelector('.nbft-pruning-dot').getBoundingClientRect();
+    const box = slider.getBoundingClientRect();
+    const thumb = box.left + 8 + (slider.value / slider.max) * (box.width - 16);
+    const drawn = Math.abs(dot.left + dot.width / 2 - thumb) < 1;
     port1.onmessage = () => window.moves.push([figures, performance.now() - timeStamp, drawn]);
     port2.postMessage(0);
   });

@@ -24,7 +24,7 @@ export class AmountBar {
     this.slider = el("input", { id, class: "nbft-slider", type: "range", min: "0", max: String(END), step: "0.01" });
     this.targets = new Segments("Amount of", TARGETS, target);
     this.head = el("div", { class: "nbft-pruning-head" },
-      el("div", {}, el("label", { for: id }, "Pruning amount"), el("div", { class: "nbft-pruning-big" }, this.value, this.words)),
+      el("div", {}, el("label", { for: id }, "Pruning amount"), el("div", { class: "nbft-pruning-big" }, this.value, " ", this.words)),
       this.targets.element);
     this.element = el("div", { class: "nbft-pruning-slide" }, this.slider, this.floor, this.error);
     this.slider.addEventListener("input", () => slide(this.clamped(), false));

@@ -33,6 +33,11 @@ export function amountAt(x: number, width: number): number {
   return (END * (x - MARGIN.l)) / Math.max(1, width - MARGIN.l - MARGIN.r);
 }
 
+/** Where an accuracy lies down, in pixels. */
+export function yOf(value: number, board: Board, height: number): number {
+  return MARGIN.t + (1 - value / topOf(board, height)) * (height - MARGIN.t - MARGIN.b);
+}
+
 /** Everything but the slider's dot: the same until something is measured. */
 export function curveTraces(board: Board, points: readonly Point[], outcome: Outcome, theme: Theme): object[] {
   const { amounts = [], accuracy: line = [], low = [], high = [] } = board;
