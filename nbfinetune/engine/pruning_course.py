@@ -22,6 +22,9 @@ Records: TypeAlias = Iterator[Mapping[str, Any]]
 GLANCES = (0.5, 0.25, 0.75)
 """Parts of what can go at most, of which few images give a first idea."""
 
+STEP_BACK = 0.1
+"""By how much less is tried where an amount can't go."""
+
 TIMED_PARTS = (0.25, 0.5, 0.75, 1.0)
 """Parts of the multiply-accumulates that can go, which are timed before times are a target."""
 
@@ -103,12 +106,18 @@ class Course:
             amount = next_amount([(0.0, self._whole), *rows], most)
             if amount is None:
                 return
-            points[amount] = self._bench.point(parts, wishes, draft, amount)
+            try:
+                points[amount] = self._bench.point(parts, wishes, draft, amount)
+            except ConfigError:  # whole blocks leave less that could go than channels alone
+                most = amount - STEP_BACK
+                if most <= 0:
+                    raise
+                continue
             yield {"point": asdict(points[amount])}
 
     def _layers(self, wishes: PruningConfig) -> Records:
         """Each layer alone, half of it gone."""
-        bench, parts = self._bench, self._bench.glance()
+        bench, parts = self._bench, self._bench.few()
         groups, scores = bench.structure.groups, self._scores[wishes.criterion]
         whole = known(parts.model, parts)
         for place, group in enumerate(groups):

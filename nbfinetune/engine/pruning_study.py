@@ -42,6 +42,9 @@ MOST_IMAGES = 1000
 GLANCE_TRAIN, GLANCE_VAL = 32, 64
 """Images for a first glance."""
 
+FEW_TRAIN, FEW_VAL = 64, 256
+"""Images that tell how much a layer matters."""
+
 
 def trained(
     folder: Path, config: FineTuneConfig, threads: int | None, tell: Callable[[str], None]
@@ -96,6 +99,10 @@ class Bench:
     def glance(self) -> Parts:
         """Parts with few images, soon there."""
         return self._images.parts(GLANCE_TRAIN, GLANCE_VAL)
+
+    def few(self) -> Parts:
+        """Parts with as many images as are worth a look at every layer."""
+        return self._images.parts(FEW_TRAIN, FEW_VAL)
 
     def thorough(self) -> Parts:
         """Parts with all images that are looked at."""

@@ -13,7 +13,7 @@ from nbfinetune.errors import ConfigError
 from nbfinetune.pruning.asking import wishes_for
 from nbfinetune.pruning.board import Board, Draft, Numbers, Scores, WholeModel
 from nbfinetune.pruning.prediction import Measured, Prediction, Timed, macs_by_time, predicted
-from nbfinetune.pruning.prospect import Prospect
+from nbfinetune.pruning.prospect import WEIGHT_BYTES, Prospect
 from nbfinetune.pruning.structure import Structure
 from nbfinetune.pruning.structure_record import from_record
 from nbfinetune.records import PruningConfig, checked
@@ -126,8 +126,22 @@ class Knowledge:
             board = board.by_time(self.latencies)
         if not self._measured:
             return board
+        if self.wishes.method == "depth":
+            board = self._of_blocks(board)
         accuracy, low, high = self._accuracies(board.damage, board.macs)
         return replace(board, accuracy=accuracy, low=low, high=high)
+
+    def _of_blocks(self, board: Board) -> Board:
+        """A board as the networks tell that were measured: of blocks no plan knows beforehand."""
+        whole, points = board.parameters[0], self.points
+        gone = np.interp(
+            1 - board.macs / board.macs[0],
+            [point.amount for point in points],
+            [point.parameters for point in points],
+        )
+        parameters = whole * (1 - gone)
+        size = board.size_bytes[0] - WEIGHT_BYTES * (whole - parameters)
+        return replace(board, parameters=parameters, size_bytes=size)
 
     @property
     def _measured(self) -> bool:
