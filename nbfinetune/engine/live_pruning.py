@@ -143,12 +143,17 @@ def _narrow(training: Training, pruning: PruningConfig, amount: float) -> Channe
     training.read_losses()
     chooser = _chooser(training, pruning)
     training.stale_mode = True
-    cut = choose(chooser, amount, training.recorder.emit)
+    step = training.progress.step
+    cut = choose(
+        chooser,
+        amount,
+        lambda told: training.recorder.emit(msgspec.structs.replace(told, step=step)),
+    )
     for recipe in cut.recipes:
         narrow(training, recipe)
     training.progress.whole = chooser.before
     training.progress.forget_best()
-    return msgspec.structs.replace(cut.told, step=training.progress.step)
+    return msgspec.structs.replace(cut.told, step=step)
 
 
 def _chooser(training: Training, pruning: PruningConfig) -> Chooser:

@@ -132,6 +132,19 @@ def test_a_run_without_a_best_model_says_so(small):
 
 
 @pytest.mark.slow
+def test_two_processes_lose_the_same_channels(small, until):
+    run = small(devices=2, epochs=3000)
+    until(lambda: steps(run) > 3)
+    for prune in ({"method": "structured", "round_to": 1, "live": True}, {}):
+        run.prune(0.4, **prune)
+        held = steps(run)
+        until(lambda held=held: steps(run) > held + 20)
+    run.stop()
+    (told,) = last(run, ChannelsRemoved)
+    assert parameters(run.load_model("last")) == told.parameters[1]
+
+
+@pytest.mark.slow
 def test_names_that_are_none_are_told_with_the_closest_ones(whole):
     failed = whole.prune(0.5, method="structured", protect=["4"], recover_epochs=1)
     with pytest.raises(RunFailedError, match=r"protect names '4'.*closest: "):
