@@ -7,6 +7,7 @@ additions, concatenations and reshapes (Fang et al., arXiv:2301.12900); ours wou
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from nbfinetune.errors import ModelError
 from nbfinetune.models.removing import remove
 from nbfinetune.pruning.attention import head_groups
+from nbfinetune.pruning.coupling import coupled
 from nbfinetune.pruning.gradients import all_trained
 from nbfinetune.pruning.layer_costs import priced
 from nbfinetune.pruning.structure import Group, Member, Structure
@@ -125,10 +127,12 @@ def _channels(
     outputs = [layer for head in heads for layer in module.get_submodule(head).modules()]
     try:
         # It follows gradients, so they are needed even where a layer is frozen.
-        with torch.enable_grad(), all_trained(module):
+        with torch.enable_grad(), all_trained(module), warnings.catch_warnings():
+            # Where it gives up following shapes, it says so; whether all fits is tried afterwards.
+            warnings.simplefilter("ignore")
             graph = torch_pruning.DependencyGraph()
             graph.build_dependency(module, images, verbose=False)
-            found = [*graph.get_all_groups(ignored_layers=outputs)]
+            found = [*coupled(graph, outputs)]
     except Exception as error:
         with torch.enable_grad(), all_trained(module):
             part = guilty_part(module, images)

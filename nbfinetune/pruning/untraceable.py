@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nbfinetune.pruning.coupling import coupled
+
 
 def guilty_part(module: nn.Module, images: Tensor) -> str:
     """Name of the innermost module that can't be traced by itself, or "" where all of them can.
@@ -64,7 +66,7 @@ def _traces(module: nn.Module, given: tuple[Any, ...]) -> bool:
     try:
         graph = torch_pruning.DependencyGraph()
         graph.build_dependency(module, own, verbose=False)
-        list(graph.get_all_groups())
+        list(coupled(graph, ()))
     except Exception:  # noqa: BLE001 - whatever it is, it is this part's
         return False
     return True

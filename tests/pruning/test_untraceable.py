@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from torchvision.models import shufflenet_v2_x0_5
+from torchvision.models import shufflenet_v2_x0_5, swin_t
 
 from nbfinetune.errors import ModelError
 from nbfinetune.pruning.tracing import trace
@@ -104,3 +104,11 @@ def test_a_network_with_nothing_to_remove_is_refused():
     with pytest.raises(ModelError, match=r"no channels that could be removed.*unstructured"):
         trace(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 2)), ("1",), 64)
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.slow
+def test_a_walk_that_would_never_end_leaves_those_layers_whole():
+    torch.manual_seed(0)
+    model = swin_t(num_classes=5)
+    found = {group.name for group in trace(model, ("head",), 64).groups}
+    assert {f"features.{stage}.0.mlp.0" for stage in (1, 3, 5, 7)} <= found
