@@ -75,7 +75,8 @@ class LayerRow {
     this.lock.classList.add("nbft-layer-lock");
     this.lock.innerHTML = LOCK;
     this.element = el("div", { class: "nbft-layer", role: "listitem" },
-      el("span", { class: "nbft-layer-name", title: name }, name),
+      // Names differ at their ends: where there is no room the beginning gives way.
+      el("span", { class: "nbft-layer-name", title: name }, el("bdi", {}, name)),
       el("span", { class: "nbft-layer-bar", "aria-hidden": "true" }, this.kept),
       this.count, this.lost, this.lessButton, this.push, this.moreButton, this.lock);
   }
