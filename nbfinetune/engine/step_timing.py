@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nbfinetune.engine.device import Placement
+from nbfinetune.engine.laps import lap, timed
 from nbfinetune.engine.losses import Loss, make_loss
 from nbfinetune.engine.optimizers import make_optimizer, set_lr
 from nbfinetune.engine.stepper import Stepper
@@ -31,10 +29,6 @@ if TYPE_CHECKING:
 
 PROBED_IMAGES = 2
 """Batch norms need two; what they take tells how many fit into the time."""
-
-LAP_S = 0.05
-BUSY_SHARE = 0.8
-"""Of a lap, which this thread must have had on the CPU; else others took it."""
 
 _PART_FOR_FORWARD = 0.25
 
@@ -103,14 +97,14 @@ def time_steps(
     images = min(
         _images_in_time(stepper, noise, labels, seconds), _images_in_memory(config, size, placement)
     )
-    train_s, busy = _lap(
+    train_s, busy = lap(
         lambda: stepper.step(noise[:images], labels[:images]),
         placement,
         seconds * (1 - _PART_FOR_FORWARD),
     )
-    update_s, _ = _timed(stepper.optimizer.step, placement)
+    update_s, _ = timed(stepper.optimizer.step, placement)
     stepper.model.eval()
-    forward_s, _ = _lap(
+    forward_s, _ = lap(
         lambda: _forward(stepper, noise[:images]), placement, seconds * _PART_FOR_FORWARD
     )
     pieces = batch / images
@@ -147,7 +141,7 @@ def _images_in_time(stepper: Stepper, noise: Tensor, labels: Tensor, seconds: fl
     """Images of the batch of which two steps take no longer than `seconds`, about."""
     few = min(PROBED_IMAGES, len(noise))
     for _ in range(2):  # the first step also sets up what all later ones use
-        took, _ = _timed(lambda: stepper.step(noise[:few], labels[:few]), stepper.placement)
+        took, _ = timed(lambda: stepper.step(noise[:few], labels[:few]), stepper.placement)
     fit = int(few * seconds / (2 * took))
     return max(few, min(len(noise), fit))
 
@@ -165,29 +159,3 @@ def _images_in_memory(config: FineTuneConfig, size: int, placement: Placement) -
 def _forward(stepper: Stepper, images: Tensor) -> Tensor:
     with stepper.placement.autocast():
         return cast("Tensor", stepper.model(images))
-
-
-def _lap(work: Callable[[], object], placement: Placement, seconds: float) -> tuple[float, bool]:
-    """Seconds that `work` takes when little else runs, and whether much did."""
-    ends = time.perf_counter() + seconds
-    warm_up = _timed(work, placement)
-    repeats = max(1, round(LAP_S / warm_up[0]))
-    laps = []
-    while time.perf_counter() < ends:
-        laps.append(_timed(work, placement, repeats))
-    times, shares = zip(*(laps or [warm_up]), strict=True)
-    busy = placement.device.type == "cpu" and statistics.median(shares) < BUSY_SHARE
-    return sorted(times)[len(times) // 4], busy
-
-
-def _timed(
-    work: Callable[[], object], placement: Placement, repeats: int = 1
-) -> tuple[float, float]:
-    """Seconds that `work` takes, and the part of them in which this thread was on the CPU."""
-    wall, own = time.perf_counter(), time.thread_time()
-    for _ in range(repeats):
-        work()
-    if placement.device.type != "cpu":
-        torch.accelerator.synchronize(placement.device)
-    took = time.perf_counter() - wall
-    return took / repeats, (time.thread_time() - own) / took

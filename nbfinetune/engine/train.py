@@ -14,6 +14,7 @@ from nbfinetune.engine.control import Control
 from nbfinetune.engine.leaner import pruned
 from nbfinetune.engine.ports import Commands, Recorder
 from nbfinetune.engine.training import Training
+from nbfinetune.engine.tuning import tuned
 from nbfinetune.engine.world import World
 from nbfinetune.pruning.asking import check
 from nbfinetune.records import (
@@ -97,6 +98,9 @@ def train(
         missing = [entry for entry in log if entry.command_id not in done]
         if state is None:
             parts = pruned(parts, recorder.emit, measured=True)
+        parts, new = tuned(parts, told)
+        if new is not None:
+            recorder.emit(new)
         control = Control(commands, recorder, missing)
         training = Training(parts, folder, recorder, control, world.share(_lr_found(told)))
         if state is None:

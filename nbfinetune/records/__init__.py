@@ -75,6 +75,7 @@ from nbfinetune.records.events import (
     ScheduleChanged,
     Status,
     StepDone,
+    StepTuned,
 )
 from nbfinetune.records.pruning import PruningConfig
 from nbfinetune.records.schedule import (
@@ -168,6 +169,7 @@ __all__ = [
     "Status",
     "Step",
     "StepDone",
+    "StepTuned",
     "Stop",
     "StopFinding",
     "TrainingConfig",

@@ -60,6 +60,26 @@ class RunStarted(EventRecord, tag="run_started", frozen=True, kw_only=True):
     versions: dict[str, str]
 
 
+class StepTuned(EventRecord, tag="step_tuned", frozen=True, kw_only=True):
+    """A short self-test chose how steps are computed on this device.
+
+    Parameters
+    ----------
+    precision : str
+    channels_last : bool
+        Memory format of images and convolution weights.
+    ms_per_image : dict of str to float
+        Of a training step, by way.
+    remembered : bool
+        Whether an earlier run found it.
+    """
+
+    precision: str
+    channels_last: bool
+    ms_per_image: dict[str, float]
+    remembered: bool = False
+
+
 class RunRestored(EventRecord, tag="run_restored", frozen=True, kw_only=True):
     """A new worker took over at `step`; whatever was recorded after it is gone and comes again."""
 
@@ -272,6 +292,7 @@ class RunFailed(EventRecord, tag="run_failed", frozen=True, kw_only=True):
 
 Event: TypeAlias = (
     PhaseStarted
+    | StepTuned
     | RunStarted
     | RunRestored
     | StepDone
