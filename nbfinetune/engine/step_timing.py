@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -110,6 +111,23 @@ def time_steps(
     pieces = batch / images
     train_s = max(0.0, train_s - update_s) * pieces + update_s
     return StepTimes(size, images, 1000 * forward_s * pieces, 1000 * train_s, busy)
+
+
+def fixed_step(config: FineTuneConfig, placement: Placement, classes: int) -> Callable[[], object]:
+    """The training step of a run on one batch of noise, again and again: the model-bound limit.
+
+    Parameters
+    ----------
+    config : FineTuneConfig
+        As for `time_steps`.
+    """
+    inputs = model_input(config.model.name, config.model.in_chans)
+    size = choose_image_size(inputs, config.data.image_size, inputs.size_px)
+    stepper = _stepper(config, placement, classes, size)
+    batch = config.training.batch_size
+    noise = _noise(placement, batch, config.model.in_chans, size)
+    labels = torch.arange(batch, device=placement.device) % classes
+    return lambda: stepper.step(noise, labels)
 
 
 def _stepper(config: FineTuneConfig, placement: Placement, classes: int, size: int) -> Stepper:
