@@ -143,9 +143,10 @@ class TrainingConfig(ConfigRecord, frozen=True, kw_only=True):
     time_budget_s : float, optional
         End at the nearest step with a usable model.
     precision : {"auto", "fp32", "bf16", "fp16"}
-        `auto`: bf16 (else fp16) on accelerators that have it, fp32 on the CPU.
+        `auto`: bf16 (else fp16) on accelerators that have it; on the CPU what a self-test of some
+        seconds finds faster, fp32 for runs too short to be worth one.
     channels_last : bool, optional
-        Memory format; default by the device.
+        Memory format; by default what the same test finds faster.
     checkpoint_every_s : float
         Longest time between two saved checkpoints.
     """

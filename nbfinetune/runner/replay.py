@@ -16,6 +16,7 @@ from nbfinetune.records import (
     FineTuneConfig,
     LearningRateFound,
     PlannedEdit,
+    StepTuned,
     as_applied,
     in_force,
 )
@@ -42,7 +43,7 @@ def again(run: Run) -> tuple[Accepted, FineTuneConfig]:
     log = in_force([*as_applied(config.planned), *made])
     edits = tuple(PlannedEdit(step=entry.step, edit=entry.edit) for entry in log)
     accepted = Accepted(config.data.source, partial(share_data, run.path), run.id)
-    return accepted, replace(_with_found_lr(config, told), planned=edits)
+    return accepted, replace(_as_tuned(_with_found_lr(config, told), told), planned=edits)
 
 
 def _with_found_lr(config: FineTuneConfig, told: Sequence[Event]) -> FineTuneConfig:
@@ -51,6 +52,17 @@ def _with_found_lr(config: FineTuneConfig, told: Sequence[Event]) -> FineTuneCon
     if not taken:
         return config
     return replace(config, lr_search="off", schedule=with_peak(config.schedule, taken[0]))
+
+
+def _as_tuned(config: FineTuneConfig, told: Sequence[Event]) -> FineTuneConfig:
+    """The config with what its run's self-test chose, since another one could choose otherwise."""
+    found = next((event for event in told if isinstance(event, StepTuned)), None)
+    if found is None:
+        return config
+    training = replace(
+        config.training, precision=found.precision, channels_last=found.channels_last
+    )
+    return replace(config, training=training)
 
 
 def share_data(old: Path, new: Path) -> None:

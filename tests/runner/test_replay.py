@@ -8,6 +8,9 @@ import pytest
 import nbfinetune as nf
 from nbfinetune.engine.checkpoint import read
 from nbfinetune.errors import ConfigError
+from nbfinetune.records import Folder, StepTuned
+from nbfinetune.runner import replay
+from nbfinetune.runner.settings import configure
 from nbfinetune.schedules import Constant, through
 
 SETTINGS = {
@@ -44,6 +47,14 @@ def test_a_run_that_was_edited_by_hand_is_done_again_bit_for_bit(tmp_path, monke
         assert np.array_equal(values, theirs[name]), name
     assert again.metrics()["val_loss"].tolist() == run.metrics()["val_loss"].tolist()
     assert nf.fine_tune(replay=again).config.planned == again.config.planned
+
+
+def test_what_a_self_test_chose_is_chosen_again():
+    config = configure(Folder(path="photos"), {"epochs": 2})
+    found = StepTuned(precision="bf16", channels_last=False, ms_per_image={})
+    chosen = replay._as_tuned(config, [found]).training
+    assert (chosen.precision, chosen.channels_last) == ("bf16", False)
+    assert replay._as_tuned(config, []) == config
 
 
 def test_replay_takes_nothing_beside_the_run():
