@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from pathlib import Path
 
 import nbfinetune as nf
 from nbfinetune.records import ChannelsRemoved
+from nbfinetune.runner import standby
 from nbfinetune.runner.pruning_study import PruningStudy
 
 AMOUNTS = (0.15, 0.33, 0.45, 0.57, 0.69)
@@ -33,10 +36,12 @@ def main() -> None:
     parser.add_argument("--run", type=Path)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="first points of each kind")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NBFINETUNE_HOME"] = str(Path(folder, "runs"))
         run = nf.Run.open(given.run) if given.run else trained(given, Path(folder))
+        first_points(run, given.rounds)
         study = PruningStudy(run)
         follow(study)
         answer(study)
@@ -55,6 +60,37 @@ def trained(given: argparse.Namespace, folder: Path) -> nf.Run:
         image_size=given.size,
         epochs=given.epochs,
     ).wait()
+
+
+def first_points(run: nf.Run, rounds: int) -> None:
+    """Seconds to the first point: with a standby that waits, as on a surface, and without."""
+    took: dict[str, list[float]] = {"with a standby": [], "from nothing": []}
+    for _ in range(rounds):
+        for way, times in took.items():
+            if way == "with a standby":
+                standby.prepare().describe(run.config)  # answers once it is warm
+            times.append(first_point(run))
+            standby.prepare().dismiss()
+    for way, times in took.items():
+        said = ", ".join(f"{one:.2f}" for one in times)
+        print(f"first point {way}: median {statistics.median(times):.2f} s ({said})")
+
+
+def first_point(run: nf.Run) -> float:
+    """Seconds from the request."""
+    study, there = PruningStudy(run), threading.Event()
+
+    def look() -> None:
+        if any(point.amount for point in study.points) or study.error:
+            there.set()
+
+    study.on_change(look)
+    began = time.perf_counter()
+    study.start()
+    there.wait()
+    took = time.perf_counter() - began
+    study.cancel()
+    return took
 
 
 def follow(study: PruningStudy) -> None:

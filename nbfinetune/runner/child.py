@@ -29,16 +29,25 @@ class Child:
         What `python -m` runs.
     order : mapping
         What it hears first.
+    process : Popen, optional
+        One with pipes that is there already, and listens as the module would.
 
     Attributes
     ----------
     pid : int
     """
 
-    def __init__(self, module: str, order: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        module: str,
+        order: Mapping[str, Any],
+        process: subprocess.Popen[bytes] | None = None,
+    ) -> None:
         pipe = subprocess.PIPE
         command = [sys.executable, "-m", module]
-        self._process = spawn(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+        self._process = process or spawn(
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+        )
         self.pid = self._process.pid
         self._speaking = threading.Lock()
         self.tell(order)

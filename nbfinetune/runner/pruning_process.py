@@ -30,7 +30,11 @@ Records: TypeAlias = Iterator[Mapping[str, Any]]
 
 def main() -> None:
     """Do what the lines of the input say, as long as there is one who says it."""
-    say, heard = speaker(), orders()
+    work(speaker(), orders())
+
+
+def work(say: Say, heard: queue.SimpleQueue[dict[str, Any]]) -> None:
+    """Do what is heard; whatever goes wrong is said."""
     try:
         order = heard.get()
         course = _course(Path(order["run"]), order["threads"], say)

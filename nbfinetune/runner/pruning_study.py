@@ -17,9 +17,11 @@ from nbfinetune.pruning.prediction import Measured, Prediction, Timed
 from nbfinetune.pruning.prospect import Prospect
 from nbfinetune.pruning.structure import Structure
 from nbfinetune.records import LIVE, PruningConfig, encode
+from nbfinetune.runner import standby
 from nbfinetune.runner.child import Child
 from nbfinetune.runner.listeners import Listeners
 from nbfinetune.runner.run import Run
+from nbfinetune.runner.standing_by import STUDY
 from nbfinetune.store import layout
 
 __all__ = ["Board", "Measured", "Prediction", "PruningStudy", "Timed", "WholeModel"]
@@ -170,9 +172,13 @@ class PruningStudy:
             self._known = Knowledge(self.wishes)
             self.progress = ""
             order = {"run": str(self.run.path), "threads": self._threads, **self._wish()}
-            self._child = Child(MODULE, order)
+            warm = standby.take_for(STUDY)
+            self._child = Child(MODULE, order, warm)
             follower = threading.Thread(
-                target=self._follow, args=(self._child,), name="follow study", daemon=True
+                target=self._follow,
+                args=(self._child, warm is not None),
+                name="follow study",
+                daemon=True,
             )
         follower.start()
 
@@ -251,9 +257,13 @@ class PruningStudy:
         self._ended.clear()
         return {**what, "order": self._orders}
 
-    def _follow(self, child: Child) -> None:
+    def _follow(self, child: Child, was_standby: bool) -> None:  # noqa: FBT001
         last = ""
         for said in child.lines():
+            if was_standby and "point" in said:
+                # Not before: a person waits for the first point, and torch takes a core to import.
+                was_standby = False
+                standby.prepare()
             last = said.get("error", "")
             with self._guard:
                 if self._child is child:

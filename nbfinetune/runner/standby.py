@@ -56,6 +56,8 @@ class Standby:
         """
         said = {"describe": json.loads(encode(config)), "folder": str(folder or "")}
         with self._asking:
+            if self._over:
+                return {}
             try:
                 self._say(said)
                 line = self._output.readline()
@@ -80,6 +82,31 @@ class Standby:
             return False
         self.dismiss()
         return self._process.poll() is None
+
+    def hand_over(self, work: str) -> subprocess.Popen[bytes] | None:
+        """Its process with open pipes, for other work than a run; it is nobody's standby then.
+
+        Parameters
+        ----------
+        work : str
+            What it is to do; see `nbfinetune.runner.standing_by`.
+
+        Returns
+        -------
+        Popen or None
+            None if it has gone meanwhile, or is answering a question.
+        """
+        if not self._asking.acquire(blocking=False):
+            return None
+        try:
+            self._say({work: True})
+            self._over = True
+        except (OSError, ValueError):
+            return None
+        else:
+            return self._process
+        finally:
+            self._asking.release()
 
     def dismiss(self) -> None:
         """Say no more to it; without a run it leaves."""
@@ -143,6 +170,22 @@ def take(folder: Path, log: Path) -> int | None:
         return standby.pid
     standby.dismiss()
     return None
+
+
+def take_for(work: str) -> subprocess.Popen[bytes] | None:
+    """Process of the standby, if there is one that fits and has nothing to do, for other work.
+
+    `prepare` starts the next one.
+    """
+    global _waiting  # noqa: PLW0603 - as above
+    with _guard:
+        standby = _waiting
+        if standby is None or not standby.fits():
+            return None
+        process = standby.hand_over(work)
+        if process is not None:
+            _waiting = None
+    return process
 
 
 def _surroundings() -> tuple[dict[str, str], str, list[str]]:
