@@ -25,8 +25,12 @@ import nbfinetune as nf
 from nbfinetune.records import ChannelsRemoved
 from nbfinetune.runner import standby
 from nbfinetune.runner.pruning_study import PruningStudy
+from nbfinetune.runner.standing_by import STUDY
 
 AMOUNTS = (0.15, 0.33, 0.45, 0.57, 0.69)
+
+SETTLE_S = 2.0
+"""For processes of the round before to be gone."""
 
 
 def main() -> None:
@@ -69,11 +73,20 @@ def first_points(run: nf.Run, rounds: int) -> None:
         for way, times in took.items():
             if way == "with a standby":
                 standby.prepare().describe(run.config)  # answers once it is warm
+            time.sleep(SETTLE_S)
             times.append(first_point(run))
-            standby.prepare().dismiss()
+            end_standby()
     for way, times in took.items():
         said = ", ".join(f"{one:.2f}" for one in times)
         print(f"first point {way}: median {statistics.median(times):.2f} s ({said})")
+
+
+def end_standby() -> None:
+    """Have no process wait."""
+    waiting = standby.take_for(STUDY)
+    if waiting is not None and waiting.stdin is not None:
+        waiting.stdin.close()
+        waiting.wait()
 
 
 def first_point(run: nf.Run) -> float:
