@@ -3,7 +3,7 @@
 /** Part of the time that redraws of live data may take: while somebody is at the page, and while it is merely open. */
 export const SHARE = { attended: 0.03, open: 0.012 };
 /** Somebody is at the page for so long after the last touch of it. */
-const ATTENDED_MS = 20_000;
+const ATTENDED_MS = 120_000;
 
 export interface Drawable {
   /** Whether anybody could see it. */
