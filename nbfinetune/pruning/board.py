@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nbfinetune.pruning.asking import wishes_for
 from nbfinetune.pruning.plan import Planner, Wishes
-from nbfinetune.pruning.prediction import Timed, macs_by_time, time_saved
+from nbfinetune.pruning.prediction import Timed, macs_by_time, never_rising, time_saved
 from nbfinetune.pruning.prospect import Prospect, prospect
 from nbfinetune.pruning.structure import Structure
 from nbfinetune.records import PruningConfig
@@ -184,13 +184,17 @@ class Draft:
             parameters=np.array([row.parameters for row in rows], float),
             macs=np.array([row.macs for row in rows], float),
             size_bytes=np.array([self._size - row.saved_bytes for row in rows], float),
-            # A little more may by its rounding happen to damage a little less.
-            damage=np.maximum.accumulate([row.damage for row in rows]),
+            damage=_never_falling(np.array([row.damage for row in rows])),
             left={name: np.array([row.left[name] for row in rows]) for name in rows[0].left},
             accuracy=unknown,
             low=unknown,
             high=unknown,
         )
+
+
+def _never_falling(damage: Numbers) -> Numbers:
+    """Nearest to the damage, of which by its rounding a little more may do a little less."""
+    return -never_rising(-damage, np.ones(len(damage)))
 
 
 def _steps(most: float) -> Numbers:

@@ -115,20 +115,21 @@ class Knowledge:
         """Accuracy of a prospect before recovery; None where nothing is measured yet."""
         if not self._measured:
             return None
-        rows = self._accuracies(np.array([what.damage]), np.array([float(what.macs)]))
+        rows = self._accuracies(np.array([what.damage]), np.array([float(what.macs)]), what.target)
         return Prediction(*(float(row[0]) for row in rows))
 
     def board(self, target: str) -> Board:
         """Everything for every amount at once."""
         draft = self._draft()
-        board = draft.board("parameters" if target == "parameters" else "macs")
+        axis = "parameters" if target == "parameters" else "macs"
+        board = draft.board(axis)
         if target == "latency":
             board = board.by_time(self.latencies)
         if not self._measured:
             return board
         if self.wishes.method == "depth":
             board = self._of_blocks(board)
-        accuracy, low, high = self._accuracies(board.damage, board.macs)
+        accuracy, low, high = self._accuracies(board.damage, board.macs, axis)
         return replace(board, accuracy=accuracy, low=low, high=high)
 
     def _of_blocks(self, board: Board) -> Board:
@@ -152,13 +153,16 @@ class Knowledge:
             raise ConfigError("nothing is known about the model yet; wait for its channels")
         return self._now.draft
 
-    def _accuracies(self, damage: Numbers, macs: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    def _accuracies(
+        self, damage: Numbers, macs: Numbers, axis: str
+    ) -> tuple[Numbers, Numbers, Numbers]:
         """Accuracy, low and high, of prunings that damage so much and leave so many MACs."""
         curve = self._now if self._now.points else self._before
         mine, its = self._draft(), curve.draft
-        if its is not None and its.scores is mine.scores:
+        measured_so = its is mine and axis == curve.axis
+        if its is not None and its.scores is mine.scores and not measured_so:
             amounts = its.like_damage(damage, curve.axis)
-        else:  # importances of another criterion are on another scale
+        else:  # or importances of another criterion, which are on another scale
             amounts = mine.macs_gone(macs)
         return predicted(self.points, amounts)
 

@@ -23,6 +23,8 @@ class Prospect:
     ----------
     amount : float
         Part of the target that was asked for.
+    target : {"parameters", "macs"}
+        What was pruned by.
     parameters, macs : int
         That are left.
     saved_bytes : int
@@ -34,6 +36,7 @@ class Prospect:
     """
 
     amount: float
+    target: str
     parameters: int
     macs: int
     saved_bytes: int
@@ -65,6 +68,7 @@ def prospect(
     parameters = structure.parameters(removed)
     return Prospect(
         amount=amount,
+        target=target,
         parameters=round(parameters),
         macs=round(structure.macs(removed)),
         saved_bytes=round(WEIGHT_BYTES * (structure.cost("parameters") - parameters)),

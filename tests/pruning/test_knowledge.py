@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -85,6 +85,16 @@ def test_a_board_says_for_every_amount_what_its_prospect_says(known):
         assert board.accuracy[0] == pytest.approx(0.9)
         assert (np.diff(board.accuracy) <= 1e-9).all()
     assert known.predicted(known.prospect(0.5, "macs")).accuracy == pytest.approx(0.6, abs=0.01)
+
+
+def test_along_the_plan_that_was_measured_damage_says_nothing_more(known):
+    # By their rounding, narrow networks are damaged now less, now more by a larger amount.
+    measure(known, 0.5, 0.6)
+    measure(known, 0.9, 0.2)
+    what = known.prospect(0.7, "macs")
+    told = known.predicted(what)
+    assert known.predicted(replace(what, damage=3 * what.damage)) == told
+    assert told.accuracy == pytest.approx(0.4, abs=0.02)
 
 
 def test_the_slider_is_answered_from_a_board_that_is_kept(known):
