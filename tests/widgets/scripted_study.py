@@ -63,7 +63,7 @@ class ScriptedChild:
     made: list[ScriptedChild]
     """Every one, the newest last; a test sets it anew."""
 
-    def __init__(self, module: str, order: Mapping[str, Any]) -> None:
+    def __init__(self, module: str, order: Mapping[str, Any], _: Any = None) -> None:
         self.module, self.heard, self.dismissed = module, [order], False
         self._said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.made.append(self)
