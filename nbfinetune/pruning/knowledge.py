@@ -109,14 +109,15 @@ class Knowledge:
         if target != "latency":
             return draft.prospect(amount, target)
         [macs] = macs_by_time(self.latencies, np.array([amount]))
-        return replace(draft.prospect(float(macs), "macs"), amount=amount)
+        return replace(draft.prospect(float(macs), "macs"), amount=amount, target=target)
 
     def predicted(self, what: Prospect) -> Prediction | None:
         """Accuracy of a prospect before recovery; None where nothing is measured yet."""
         if not self._measured:
             return None
-        rows = self._accuracies(np.array([what.damage]), np.array([float(what.macs)]), what.target)
-        return Prediction(*(float(row[0]) for row in rows))
+        board = self.board(what.target)
+        rows = (board.accuracy, board.low, board.high)
+        return Prediction(*(float(np.interp(what.amount, board.amounts, row)) for row in rows))
 
     def board(self, target: str) -> Board:
         """Everything for every amount at once."""

@@ -23,8 +23,8 @@ class Prospect:
     ----------
     amount : float
         Part of the target that was asked for.
-    target : {"parameters", "macs"}
-        What was pruned by.
+    target : {"parameters", "macs", "latency"}
+        What the amount is a part of.
     parameters, macs : int
         That are left.
     saved_bytes : int
