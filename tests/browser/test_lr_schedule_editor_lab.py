@@ -177,6 +177,7 @@ def taken(run: Run) -> list[tuple[int, float]]:
     return list(zip(steps["step"].tolist(), steps["lr"].tolist(), strict=True))
 
 
+@pytest.mark.slow
 def test_a_live_run_follows_what_was_dragged_once_it_is_applied(notebook: NotebookPage) -> None:
     run = begun(notebook)
     sliders = region(notebook).get_by_role("slider")

@@ -76,6 +76,7 @@ def pruned(notebook: NotebookPage, first: Run) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_measured_cut_and_recovered(notebook: NotebookPage) -> None:
     notebook.run(TRAINED)
     expect(slider(notebook)).to_be_visible(timeout=PATIENCE_MS)

@@ -26,6 +26,7 @@ def parameters(model) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+@pytest.mark.slow
 def test_a_paused_run_loses_channels_is_killed_and_gives_a_small_model(small, until):
     run = small(epochs=5000, ema=0.9, checkpoint_every_s=3600.0)
     until(lambda: run.metrics()["accuracy"].size > 0)
@@ -122,6 +123,7 @@ def whole(tmp_path_factory):
         yield run.wait(progress=False)
 
 
+@pytest.mark.slow
 def test_a_run_without_a_best_model_says_so(small):
     run = small(epochs=5000)
     run.pause()

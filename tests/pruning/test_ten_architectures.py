@@ -167,6 +167,7 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_what_is_left_computes_as_before_and_is_the_same_in_a_fresh_process(tmp_path, one_thread):
     for name, size in QUICK.items():
         shrunk_and_shipped(name, size, tmp_path / name, (".safetensors",))

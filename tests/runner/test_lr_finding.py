@@ -155,6 +155,7 @@ def test_a_live_run_holds_searches_and_goes_on(tmp_path, until):
         nf.find_lr(run, epochs=3)
 
 
+@pytest.mark.slow
 def test_auto_is_a_rate_for_any_preset_and_travels_to_a_replay(until):
     run = nf.fine_tune(stripes(), lr="auto", schedule="one_cycle", epochs=1, **SETTINGS)
     assert run.config.lr_search == "first"

@@ -57,6 +57,7 @@ def done(study: PruningStudy) -> PruningStudy:
     return study
 
 
+@pytest.mark.slow
 def test_a_study_tells_what_a_pruning_does_before_it_is_done_and_goes_on_with_other_wishes(
     trained: Callable[..., Run], until: Callable[..., None]
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_study_tells_what_a_pruning_does_before_it_is_done_and_goes_on_with_ot
         study.measure_latency(0.5)
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_traced_is_told_and_single_weights_can_still_be_studied(
     trained: Callable[..., Run],
 ) -> None:
