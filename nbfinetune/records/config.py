@@ -147,6 +147,12 @@ class TrainingConfig(ConfigRecord, frozen=True, kw_only=True):
         seconds finds faster, fp32 for runs too short to be worth one.
     channels_last : bool, optional
         Memory format; by default what the same test finds faster.
+    compile : bool
+        Train through `torch.compile`: some minutes before the first run of a model, less later.
+    feature_views : int, optional
+        While everything but the head is frozen: variants of each image whose features are kept, so
+        that later epochs train the head alone. 0 computes them in every epoch; default 1 without
+        augmentation and 4 with it.
     checkpoint_every_s : float
         Longest time between two saved checkpoints.
     """
@@ -163,6 +169,8 @@ class TrainingConfig(ConfigRecord, frozen=True, kw_only=True):
     time_budget_s: Positive | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     channels_last: bool | None = None
+    compile: bool = False
+    feature_views: Annotated[int, Meta(ge=0, le=256)] | None = None
     checkpoint_every_s: NonNegative = 30.0
 
 

@@ -70,6 +70,8 @@ class StepTuned(EventRecord, tag="step_tuned", frozen=True, kw_only=True):
         Memory format of images and convolution weights.
     ms_per_image : dict of str to float
         Of a training step, by way.
+    threads : int, optional
+        CPU threads that a step takes; None where they were given, or on an accelerator.
     remembered : bool
         Whether an earlier run found it.
     """
@@ -77,7 +79,35 @@ class StepTuned(EventRecord, tag="step_tuned", frozen=True, kw_only=True):
     precision: str
     channels_last: bool
     ms_per_image: dict[str, float]
+    threads: int | None = None
     remembered: bool = False
+
+
+class CompileSkipped(EventRecord, tag="compile_skipped", frozen=True, kw_only=True):
+    """The model trains as it is, though `training.compile` was asked for; why, in a sentence."""
+
+    reason: str
+
+
+class FeaturesKept(EventRecord, tag="features_kept", frozen=True, kw_only=True):
+    """What the frozen layers make of the images is kept, and later epochs train the head alone.
+
+    Parameters
+    ----------
+    views : int
+        Variants of each training image.
+    megabytes : float
+        That all of them will take.
+    """
+
+    views: int
+    megabytes: float
+
+
+class FeaturesUnused(EventRecord, tag="features_unused", frozen=True, kw_only=True):
+    """Features of the frozen layers are computed in every epoch, or are from now on; why."""
+
+    reason: str
 
 
 class RunRestored(EventRecord, tag="run_restored", frozen=True, kw_only=True):
@@ -293,6 +323,9 @@ class RunFailed(EventRecord, tag="run_failed", frozen=True, kw_only=True):
 Event: TypeAlias = (
     PhaseStarted
     | StepTuned
+    | CompileSkipped
+    | FeaturesKept
+    | FeaturesUnused
     | RunStarted
     | RunRestored
     | StepDone
