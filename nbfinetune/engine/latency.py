@@ -59,6 +59,16 @@ def cut(chooser: Chooser, amount: float) -> Cut:
     return best
 
 
+def times_ms(parts: Parts, smaller: nn.Module, batch: int = 1) -> tuple[float, float]:
+    """Milliseconds that a batch takes in the model of `parts` and in a smaller one, by turns."""
+    side, placement = parts.image_size, parts.placement
+    images = torch.zeros(batch, parts.config.model.in_chans, side, side, device=placement.device)
+    images = images.contiguous(memory_format=placement.memory_format)
+    models = [parts.model.eval(), smaller.eval()]
+    before, after = forward_ms(models, images, placement.autocast)
+    return before, after
+
+
 def _between(low: tuple[float, float], high: tuple[float, float], amount: float) -> float:
     """Where a line from one to the other has `amount`, though not close to either end."""
     rise = max(high[1] - low[1], 1e-6)
@@ -74,18 +84,9 @@ def _timed(chooser: Chooser, macs: float) -> Cut:
     for recipe in chosen.recipes:
         remove(smaller, recipe)
     smaller.to(memory_format=parts.placement.memory_format)
-    times = _times(parts, smaller) if parts.world.leads else None
+    times = times_ms(parts, smaller) if parts.world.leads else None
     told = msgspec.structs.replace(chosen.told, latency_ms=parts.world.share(times))
     return type(chosen)(chosen.recipes, told)
-
-
-def _times(parts: Parts, smaller: nn.Module) -> tuple[float, float]:
-    side, placement = parts.image_size, parts.placement
-    image = torch.zeros(1, parts.config.model.in_chans, side, side, device=placement.device)
-    image = image.contiguous(memory_format=placement.memory_format)
-    models = [parts.model.eval(), smaller.eval()]
-    before, after = forward_ms(models, image, placement.autocast)
-    return before, after
 
 
 def _saved(cut: Cut) -> float:

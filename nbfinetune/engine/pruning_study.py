@@ -21,9 +21,9 @@ from torch import nn
 from nbfinetune.engine import checkpoint, judging
 from nbfinetune.engine.assemble import Parts, assemble
 from nbfinetune.engine.kept_images import Kept, KeptImages
+from nbfinetune.engine.latency import times_ms
 from nbfinetune.engine.leaner import accuracy, pruned, settle
 from nbfinetune.engine.world import World
-from nbfinetune.evaluation.forward_times import forward_ms
 from nbfinetune.models.heads import head_names
 from nbfinetune.models.removing import remove
 from nbfinetune.pruning.board import Draft, WholeModel
@@ -180,14 +180,7 @@ class Bench:
 
     def times(self, smaller: nn.Module, batch: int) -> tuple[float, float]:
         """Milliseconds that a batch takes before and after, by turns."""
-        parts = self.parts
-        channels, size = parts.config.model.in_chans, parts.image_size
-        placement = parts.placement
-        images = torch.zeros(batch, channels, size, size, device=placement.device)
-        images = images.contiguous(memory_format=placement.memory_format)
-
-        before, after = forward_ms([parts.model, smaller], images, placement.autocast)
-        return before, after
+        return times_ms(self.parts, smaller, batch)
 
 
 def known(model: nn.Module, parts: Parts) -> float:
