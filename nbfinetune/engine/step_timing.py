@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -19,7 +19,7 @@ from nbfinetune.models.build import build
 from nbfinetune.models.catalogue import known
 from nbfinetune.models.estimate import facts_need
 from nbfinetune.models.freezing import freeze
-from nbfinetune.models.groups import parameter_groups, train_mode
+from nbfinetune.models.groups import LayerGroup, parameter_groups, train_mode
 from nbfinetune.models.inputs import choose_image_size, model_input
 from nbfinetune.models.memory import available_bytes
 from nbfinetune.models.training_choice import choice_of
@@ -93,20 +93,19 @@ def time_steps(
     size = choose_image_size(inputs, config.data.image_size, inputs.size_px)
     stepper = _stepper(config, placement, classes, size)
     batch = config.training.batch_size
-    noise = _noise(placement, batch, config.model.in_chans, size)
-    labels = torch.arange(batch, device=placement.device) % classes
+    pixels, labels = noise(placement, batch, config.model.in_chans, size, classes)
     images = min(
-        _images_in_time(stepper, noise, labels, seconds), _images_in_memory(config, size, placement)
+        _images_in_time(stepper, pixels, labels, seconds), _images_in_memory(config, size, placement)
     )
     train_s, busy = lap(
-        lambda: stepper.step(noise[:images], labels[:images]),
+        lambda: stepper.step(pixels[:images], labels[:images]),
         placement,
         seconds * (1 - _PART_FOR_FORWARD),
     )
     update_s, _ = timed(stepper.optimizer.step, placement)
     stepper.model.eval()
     forward_s, _ = lap(
-        lambda: _forward(stepper, noise[:images]), placement, seconds * _PART_FOR_FORWARD
+        lambda: _forward(stepper, pixels[:images]), placement, seconds * _PART_FOR_FORWARD
     )
     pieces = batch / images
     train_s = max(0.0, train_s - update_s) * pieces + update_s
@@ -125,23 +124,31 @@ def fixed_step(config: FineTuneConfig, placement: Placement, classes: int) -> Ca
     size = choose_image_size(inputs, config.data.image_size, inputs.size_px)
     stepper = _stepper(config, placement, classes, size)
     batch = config.training.batch_size
-    noise = _noise(placement, batch, config.model.in_chans, size)
-    labels = torch.arange(batch, device=placement.device) % classes
-    return lambda: stepper.step(noise, labels)
+    pixels, labels = noise(placement, batch, config.model.in_chans, size, classes)
+    return lambda: stepper.step(pixels, labels)
 
 
-def _stepper(config: FineTuneConfig, placement: Placement, classes: int, size: int) -> Stepper:
-    built = build(config.model, num_classes=classes, image_size=size, device=placement.device)
-    groups = freeze(built.module, built.head_names, config.model)
-    model = built.module.to(placement.device).to(memory_format=placement.memory_format)
-    train_mode(model)
-    loss = make_loss(config.training, [1] * classes, placement.device)
+def still_stepper(parts: Parts, groups: Sequence[LayerGroup], config: FineTuneConfig) -> Stepper:
+    """The training step at a learning rate of 0, for timing.
+
+    Noise must not lead to numbers that are none, which are slow.
+
+    Parameters
+    ----------
+    parts : Parts
+        Of it `model`, `loss`, `placement` and `world` are read; the model is put into training.
+    groups : sequence of LayerGroup
+        Of the model.
+    """
+    train_mode(parts.model)
     optimizer = make_optimizer(
-        config.optimizer, parameter_groups(model, groups, config.model, 0.0), placement.device
+        config.optimizer,
+        parameter_groups(parts.model, groups, config.model, 0.0),
+        parts.placement.device,
     )
-    set_lr(optimizer, 0.0)  # noise must not lead to numbers that are none, which are slow
+    set_lr(optimizer, 0.0)
     return Stepper(
-        cast("Parts", _Rig(model, loss, placement, World())),
+        parts,
         optimizer,
         clip_norm=config.optimizer.clip_norm,
         l1=config.optimizer.l1,
@@ -150,18 +157,30 @@ def _stepper(config: FineTuneConfig, placement: Placement, classes: int, size: i
     )
 
 
-def _noise(placement: Placement, batch: int, channels: int, size: int) -> Tensor:
-    noise = torch.randn(batch, channels, size, size, device=placement.device)
-    return noise.contiguous(memory_format=placement.memory_format)
+def noise(
+    placement: Placement, images: int, channels: int, size: int, classes: int
+) -> tuple[Tensor, Tensor]:
+    """A batch of noise where it is trained on, and labels of all classes in turn."""
+    pixels = torch.randn(images, channels, size, size, device=placement.device)
+    pixels = pixels.contiguous(memory_format=placement.memory_format)
+    return pixels, torch.arange(images, device=placement.device) % classes
 
 
-def _images_in_time(stepper: Stepper, noise: Tensor, labels: Tensor, seconds: float) -> int:
+def _stepper(config: FineTuneConfig, placement: Placement, classes: int, size: int) -> Stepper:
+    built = build(config.model, num_classes=classes, image_size=size, device=placement.device)
+    groups = freeze(built.module, built.head_names, config.model)
+    model = built.module.to(placement.device).to(memory_format=placement.memory_format)
+    loss = make_loss(config.training, [1] * classes, placement.device)
+    return still_stepper(cast("Parts", _Rig(model, loss, placement, World())), groups, config)
+
+
+def _images_in_time(stepper: Stepper, pixels: Tensor, labels: Tensor, seconds: float) -> int:
     """Images of the batch of which two steps take no longer than `seconds`, about."""
-    few = min(PROBED_IMAGES, len(noise))
+    few = min(PROBED_IMAGES, len(pixels))
     for _ in range(2):  # the first step also sets up what all later ones use
-        took, _ = timed(lambda: stepper.step(noise[:few], labels[:few]), stepper.placement)
+        took, _ = timed(lambda: stepper.step(pixels[:few], labels[:few]), stepper.placement)
     fit = int(few * seconds / (2 * took))
-    return max(few, min(len(noise), fit))
+    return max(few, min(len(pixels), fit))
 
 
 def _images_in_memory(config: FineTuneConfig, size: int, placement: Placement) -> int:

@@ -18,11 +18,9 @@ import torch
 from nbfinetune.engine import tuning_book
 from nbfinetune.engine.device import Placement
 from nbfinetune.engine.laps import BUSY_SHARE, timed
-from nbfinetune.engine.optimizers import make_optimizer, set_lr
-from nbfinetune.engine.stepper import Stepper
+from nbfinetune.engine.step_timing import noise, still_stepper
 from nbfinetune.engine.world import World
 from nbfinetune.models.catalogue import known
-from nbfinetune.models.groups import parameter_groups, train_mode
 from nbfinetune.records import Event, StepTuned
 
 if TYPE_CHECKING:
@@ -172,23 +170,8 @@ class _Bench:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        model = copy.deepcopy(parts.model)
-        train_mode(model)
-        optimizer = make_optimizer(
-            parts.config.optimizer,
-            parameter_groups(model, parts.groups, parts.config.model, 0.0),
-            parts.placement.device,
-        )
-        set_lr(optimizer, 0.0)  # noise must not lead to numbers that are none, which are slow
-        batch = parts.config.training.batch_size
-        self._stepper = Stepper(
-            replace(parts, model=model, world=World()),
-            optimizer,
-            clip_norm=parts.config.optimizer.clip_norm,
-            l1=parts.config.optimizer.l1,
-            micro_batch=batch,
-            on_reduced=lambda images, reason: None,  # noqa: ARG005 - the time tells it
-        )
+        copied = replace(parts, model=copy.deepcopy(parts.model), world=World())
+        self._stepper = still_stepper(copied, parts.groups, parts.config)
 
     def images_for(self, seconds: float, most: int) -> int:
         """How many images a step of about `seconds` takes, at least 4."""
@@ -204,8 +187,6 @@ class _Bench:
         placement = Placement(parts.placement.device, precision, last)
         self._stepper.placement = placement
         self._stepper.model.to(memory_format=placement.memory_format)
-        size = (images, parts.config.model.in_chans, parts.image_size, parts.image_size)
-        noise = torch.randn(size, device=placement.device)
-        noise = noise.contiguous(memory_format=placement.memory_format)
-        labels = torch.arange(images, device=placement.device) % len(parts.classes)
-        return timed(lambda: self._stepper.step(noise, labels), placement)
+        channels, classes = parts.config.model.in_chans, len(parts.classes)
+        pixels, labels = noise(placement, images, channels, parts.image_size, classes)
+        return timed(lambda: self._stepper.step(pixels, labels), placement)
