@@ -7,7 +7,7 @@ import { el, newId, setAttribute, show } from "./dom";
 export interface Field {
   name: string;
   label: string;
-  kind: "text" | "search" | "integer" | "number" | "choice" | "combo" | "flag" | "slider";
+  kind: "text" | "search" | "integer" | "number" | "choice" | "combo" | "flag";
   help: string;
   unit: string;
   options: [string, string][];
@@ -44,10 +44,7 @@ export class FieldView {
     this.mark.classList.add("nbft-mark-live");
     this.control = control(field, id);
     this.control.addEventListener("change", () => void this.commit());
-    this.control.addEventListener("input", () => {
-      this.typing = true;
-      this.sayPercent();
-    });
+    this.control.addEventListener("input", () => (this.typing = true));
     this.control.addEventListener("keydown", (event) => {
       if ((event as KeyboardEvent).key === "Enter" && this.typing) void this.commit();
     });
@@ -67,7 +64,7 @@ export class FieldView {
     const { label: text, help, unit, kind } = this.field;
     const label = el("label", { for: id, title: help }, text);
     this.unit.textContent = unit;
-    this.unit.hidden = !unit && kind !== "slider";
+    this.unit.hidden = !unit;
     const box = el("div", { class: "nbft-control" }, this.control, this.unit);
     const head = el("div", { class: "nbft-label" }, label, this.mark);
     const classes = ["nbft-field"];
@@ -87,11 +84,6 @@ export class FieldView {
       this.control.append(el("option", { value: text }, text));
     }
     if (this.control.value !== text) this.control.value = text;
-    this.sayPercent();
-  }
-
-  private sayPercent(): void {
-    if (this.field.kind === "slider") this.unit.textContent = `${Math.round(100 * Number(this.control.value))} %`;
   }
 
   /** Send what was typed, once: Enter and leaving the control both mean it. */
@@ -116,9 +108,6 @@ function control(field: Field, id: string): Control {
     return el("select", shared, ...options);
   }
   if (field.kind === "flag") return el("input", { ...shared, class: "nbft-check", type: "checkbox" });
-  if (field.kind === "slider") {
-    return el("input", { ...shared, class: "nbft-slider", type: "range", min: "0", max: "0.95", step: "0.05" });
-  }
   const input = el("input", {
     ...shared,
     type: field.kind === "search" ? "search" : "text",
