@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from nbfinetune.errors import ConfigError, RunError
 from nbfinetune.pruning.board import Board, Scores, WholeModel
@@ -19,7 +19,7 @@ from nbfinetune.pruning.structure import Structure
 from nbfinetune.records import LIVE, PruningConfig, encode
 from nbfinetune.runner import standby
 from nbfinetune.runner.child import Child
-from nbfinetune.runner.listeners import Listeners
+from nbfinetune.runner.child_work import ChildWork
 from nbfinetune.runner.run import Run
 from nbfinetune.runner.standing_by import STUDY
 from nbfinetune.store import layout
@@ -28,10 +28,8 @@ __all__ = ["Board", "Measured", "Prediction", "PruningStudy", "Timed", "WholeMod
 
 MODULE = "nbfinetune.runner.pruning_process"
 
-StudyStatus: TypeAlias = Literal["waiting", "running", "done", "cancelled", "failed"]
 
-
-class PruningStudy:
+class PruningStudy(ChildWork):
     """Measures in the background what a run's best model would lose by being pruned.
 
     Everything that is asked of it (`prospect`, `predicted`, `board`) is answered at once from what
@@ -57,15 +55,12 @@ class PruningStudy:
     """
 
     def __init__(self, run: Run, *, threads: int | None = None) -> None:
+        super().__init__()
         self.run = run
         self._threads = threads or run.config.runner.threads
-        self._child: Child | None = None
-        self._guard, self._ended = threading.RLock(), threading.Event()
-        self._listeners = Listeners()
         self._known = Knowledge(PruningConfig())
         self._orders = self._wished = 0
-        self.status: StudyStatus = "waiting"
-        self.error = self.progress = ""
+        self.progress = ""
 
     # ---- what is known ----
 
@@ -149,10 +144,6 @@ class PruningStudy:
 
     # ---- what is asked for ----
 
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called after every change, from a thread."""
-        self._listeners.add(callback)
-
     def start(self) -> None:
         """Begin, in the background; a study whose process lives just goes on.
 
@@ -181,21 +172,6 @@ class PruningStudy:
                 daemon=True,
             )
         follower.start()
-
-    def cancel(self) -> None:
-        """Measure no more, and let the process go; what was measured is kept."""
-        with self._guard:
-            child, self._child = self._child, None
-            if child is None:
-                return
-            self.status, self.progress = "cancelled", ""
-        child.dismiss()
-        self._ended.set()
-        self._listeners.tell()
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until everything is measured, or it ended otherwise; whether that has come."""
-        return self._ended.wait(timeout_s)
 
     def wish(self, **wishes: Any) -> None:
         """Plan otherwise from now on; the curve is measured anew in the background.
@@ -245,6 +221,9 @@ class PruningStudy:
 
     # ---- the process ----
 
+    def _idle(self) -> None:
+        self.progress = ""
+
     def _wish(self) -> dict[str, Any]:
         order = self._order({"wishes": json.loads(encode(self.wishes))})
         self._wished = order["order"]
@@ -269,14 +248,12 @@ class PruningStudy:
                 if self._child is child:
                     self._hear(said)
             self._listeners.tell()
-        with self._guard:
-            if self._child is not child:  # it was cancelled
-                return
-            self._child, self.progress = None, ""
+
+        def say_how() -> None:
             self.status = "failed"
             self.error = last or f"the study's process ended early (status {child.status()})"
-        self._ended.set()
-        self._listeners.tell()
+
+        self._end(child, say_how)
 
     def _hear(self, said: Mapping[str, Any]) -> None:
         """Take in what the process said; what belongs to wishes that have changed is nothing."""

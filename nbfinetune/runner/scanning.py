@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from nbfinetune.data.findings import Finding, findings
 from nbfinetune.data.index import preview_index
@@ -17,14 +16,12 @@ from nbfinetune.data.scan_facts import FILE_NAME, ScanFacts, load_facts
 from nbfinetune.errors import DataError
 from nbfinetune.records import DataConfig, encode
 from nbfinetune.runner.child import Child
-from nbfinetune.runner.listeners import Listeners
+from nbfinetune.runner.child_work import ChildWork
 
 MODULE = "nbfinetune.runner.scan_process"
 
-ScanStatus: TypeAlias = Literal["waiting", "running", "done", "cancelled", "failed"]
 
-
-class Scan:
+class Scan(ChildWork):
     """Looks at every image of a source once; images that have not changed are not opened again.
 
     Parameters
@@ -48,24 +45,16 @@ class Scan:
     """
 
     def __init__(self, config: DataConfig, seed: int, folder: Path) -> None:
-        self.status: ScanStatus = "waiting"
+        super().__init__()
         self.progress = (0, 0)
         self.facts: ScanFacts | None = None
-        self.error = ""
         self._config, self._seed = config, seed
         self._folder = Path(folder).absolute()
-        self._child: Child | None = None
-        self._guard, self._ended = threading.Lock(), threading.Event()
-        self._listeners = Listeners()
 
     @property
     def running(self) -> bool:
         """Whether images are being looked at."""
         return self.status == "running"
-
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called after every change, at most 5 times a second, from a thread."""
-        self._listeners.add(callback)
 
     def start(self) -> None:
         """Begin, in the background; a scan that runs already just goes on."""
@@ -83,27 +72,6 @@ class Scan:
         threading.Thread(
             target=self._follow, args=(child,), name="follow scan", daemon=True
         ).start()
-
-    def cancel(self) -> None:
-        """Look at no more; what has been seen is kept for the next scan."""
-        with self._guard:
-            child, self._child = self._child, None
-            if child is None:
-                return
-            self.status = "cancelled"
-        child.dismiss()
-        self._ended.set()
-        self._listeners.tell()
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end.
-
-        Returns
-        -------
-        bool
-            Whether it has come, however it ended.
-        """
-        return self._ended.wait(timeout_s)
 
     def findings(self, size_px: int | None = None) -> list[Finding]:
         """What the facts mean for the split that the config and the seed give.
@@ -133,19 +101,14 @@ class Scan:
                 if "saved" not in last:
                     self._listeners.tell()
         facts = load_facts(self._folder / FILE_NAME) if last.get("saved") else None
-        with self._guard:
-            if self._child is not child:  # it was cancelled
-                return
-            self._child, self.facts = None, facts
+
+        def say_how() -> None:
+            self.facts = facts
             self.status = "failed" if facts is None else "done"
             if facts is None:
                 status = child.status()
                 self.error = (
                     last.get("error") or f"the scan's process ended early (status {status})"
                 )
-        self._ended.set()
-        self._listeners.tell()
 
-    def _is_current(self, child: Child) -> bool:
-        with self._guard:
-            return self._child is child
+        self._end(child, say_how)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from nbfinetune.errors import ConfigError
 from nbfinetune.models.speed import Speed
@@ -22,7 +22,7 @@ from nbfinetune.records import (
     encode,
 )
 from nbfinetune.runner.child import Child
-from nbfinetune.runner.listeners import Listeners
+from nbfinetune.runner.child_work import ChildWork
 from nbfinetune.runner.speed_book import SpeedBook, this_place
 
 __all__ = ["Measuring", "SpeedMeasure"]
@@ -30,8 +30,6 @@ __all__ = ["Measuring", "SpeedMeasure"]
 MODULE = "nbfinetune.runner.measuring"
 SECONDS = 4.0
 """Of steps for each model."""
-
-MeasureStatus: TypeAlias = Literal["waiting", "running", "done", "cancelled", "failed"]
 
 _MEASURED = ("name", "image_size", "images", "forward_ms", "train_ms", "peak_mb", "busy")
 
@@ -83,7 +81,7 @@ class Measuring:
         )
 
 
-class SpeedMeasure:
+class SpeedMeasure(ChildWork):
     """Times forward passes and training steps of models, one after the other.
 
     What is found is kept in the cache (`nbfinetune.runner.speed_book`), where estimates find it.
@@ -117,25 +115,18 @@ class SpeedMeasure:
     def __init__(
         self, names: Sequence[str], how: Measuring | None = None, book: SpeedBook | None = None
     ) -> None:
+        super().__init__()
         self._how, self._book = how or Measuring(), book or SpeedBook()
         if not names or isinstance(names, str):
             raise ConfigError(f"names is {names!r}; give a list of models, such as ['resnet18']")
         self.names = tuple(dict.fromkeys(names))
         self._configs = [self._how.config(name) for name in self.names]
-        self._child: Child | None = None
-        self._guard, self._ended = threading.Lock(), threading.Event()
-        self._listeners = Listeners()
-        self.status: MeasureStatus = "waiting"
         self._forget()
 
     @property
     def progress(self) -> tuple[int, int]:
         """Models that are through, and all."""
         return len(self.results) + len(self.errors), len(self.names)
-
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called after every change, from a thread."""
-        self._listeners.add(callback)
 
     def start(self) -> None:
         """Begin, in the background; a measurement that runs already just goes on."""
@@ -155,20 +146,8 @@ class SpeedMeasure:
             )
         follower.start()
 
-    def cancel(self) -> None:
-        """Measure no more; what was measured is kept."""
-        with self._guard:
-            child, self._child = self._child, None
-            if child is None:
-                return
-            self.status, self.now = "cancelled", ""
-        child.dismiss()
-        self._ended.set()
-        self._listeners.tell()
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end, however it ends; whether it has come."""
-        return self._ended.wait(timeout_s)
+    def _idle(self) -> None:
+        self.now = ""
 
     def _forget(self) -> None:
         self.results: dict[str, Speed] = {}
@@ -183,17 +162,15 @@ class SpeedMeasure:
                 trouble = said.get("error", "")
             if self._heard(child, said, device):
                 self._listeners.tell()
-        with self._guard:
-            if self._child is not child:  # it was cancelled
-                return
+
+        def say_how() -> None:
             done, count = self.progress
-            if done < count:
-                status = child.status()
-                trouble = trouble or f"the measuring process ended early (status {status})"
-            self._child, self.now, self.error = None, "", trouble
-            self.status = "failed" if trouble else "done"
-        self._ended.set()
-        self._listeners.tell()
+            self.error = trouble
+            if done < count and not trouble:
+                self.error = f"the measuring process ended early (status {child.status()})"
+            self.status = "failed" if self.error else "done"
+
+        self._end(child, say_how)
 
     def _heard(self, child: Child, said: Mapping[str, Any], device: str) -> bool:
         """Take in what the process said; False where nobody asks it any more."""
