@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 
 import torch
-from photos import accuracy
 from task import Task
 from torch import Tensor, nn
 
@@ -42,5 +41,3 @@ def train(
             "epoch", epoch=epoch + 1, seconds=seconds, images=images_seen, accuracy=validate()
         )
 
-
-__all__ = ["accuracy", "train"]

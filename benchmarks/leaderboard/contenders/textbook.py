@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from loop import accuracy, train
-from photos import loaders, model_of
+from loop import train
+from photos import accuracy, loaders, model_of
 from task import Task
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from loop import accuracy, train
-from photos import WORKERS, model_of
+from loop import train
+from photos import WORKERS, accuracy, model_of
 from task import Task
 from timm.data import create_dataset, create_loader
 
