@@ -53,6 +53,7 @@ class Conductor:
                 if trial is None:
                     return
                 self._conduct(trial)
+            self._stop_in_hand()
         except Exception as error:  # noqa: BLE001 - nobody hears what a thread raises
             self._study.set_user_attr(REASON, f"{type(error).__name__}: {error}")
         finally:
@@ -60,17 +61,35 @@ class Conductor:
 
     def _next(self) -> Trial | None:
         """The trial that a conductor before us has left, else a new one."""
-        from optuna.trial import Trial, TrialState
+        from optuna.trial import TrialState
 
+        left = self._in_hand()
+        if left is not None:
+            return left
         trials = self._study.get_trials(deepcopy=False)
-        for left in trials:
-            if left.state == TrialState.RUNNING:
-                return Trial(self._study, left._trial_id)  # noqa: SLF001 - there is no other way
         if sum(trial.state != TrialState.WAITING for trial in trials) >= self._plan.trials:
             return None
         # Choices that wait in the queue come first, whatever the distributions say.
         space = {name: one.distribution() for name, one in self._plan.space.items()}
         return self._study.ask(space)
+
+    def _in_hand(self) -> Trial | None:
+        """The trial that was begun and has no result."""
+        from optuna.trial import Trial, TrialState
+
+        for left in self._study.get_trials(deepcopy=False):
+            if left.state == TrialState.RUNNING:
+                return Trial(self._study, left._trial_id)  # noqa: SLF001 - there is no other way
+        return None
+
+    def _stop_in_hand(self) -> None:
+        """Stop the run of the trial in hand, also one that goes on since before this kernel."""
+        trial = self._in_hand()
+        folder = None if trial is None else trial.user_attrs.get(RUN)
+        if folder is not None:
+            run = Run.open(folder)
+            if run.status in LIVE:
+                _stop(run)
 
     def _conduct(self, trial: Trial) -> None:
         from optuna.trial import TrialState
@@ -123,7 +142,6 @@ class Conductor:
                 if not live:
                     return self._ended(trial, store)
                 if self._driver.is_asked_to_stop():
-                    _stop(run)
                     return None
                 pause.wait(LOOK_S)
 

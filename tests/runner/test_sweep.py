@@ -14,7 +14,9 @@ from nbfinetune.errors import ConfigError, NoSuchRun, RunError, RunTimeout
 from nbfinetune.records import LIVE
 from nbfinetune.runner import standby, sweep_driver
 from nbfinetune.runner.settings import configure
+from nbfinetune.runner.sweep_driver import Conductor
 from nbfinetune.runner.sweep_plan import Choices, Range, plan_of
+from nbfinetune.runner.sweep_store import Driver
 from nbfinetune.schedules import Constant, Cosine, through
 from nbfinetune.widgets.live_charts import LiveCharts
 
@@ -124,6 +126,21 @@ def test_what_breaks_a_sweep_off_is_told_and_it_can_go_on(monkeypatch):
     monkeypatch.undo()
     sweep = nf.Sweep.open(sweep.path).resume().wait(progress=False, timeout_s=100)
     assert sweep.status == "finished"
+
+
+def test_a_sweep_that_is_stopped_before_it_looks_still_stops_the_run_in_hand(monkeypatch, until):
+    monkeypatch.setattr(Conductor, "_stop_in_hand", lambda self: None)
+    sweep = nf.sweep(stripes(), lrs=[1e-2], epochs=LONG, **SETTINGS)
+    until(lambda: sweep.runs and len(sweep.runs[0].metrics()) > 0)
+    sweep.stop()
+    (run,) = sweep.runs
+    assert run.status in LIVE  # as after its kernel was killed
+    monkeypatch.undo()
+    driver = Driver(sweep.path)
+    assert driver.take()
+    driver.ask_to_stop()
+    Conductor(sweep.path, sweep.plan, driver).work()
+    assert run.status == "stopped"
 
 
 KERNEL = """
