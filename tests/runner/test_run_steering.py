@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from nbfinetune.errors import (
@@ -171,9 +172,18 @@ def test_a_killed_worker_leaves_an_interrupted_run_that_says_what_to_do(training
         training.pause()
 
 
+def silence(store, until):
+    """Stop the worker, alive, though not in the middle of a write, when no one else could ask."""
+    worker = psutil.Process(store.worker().pid)
+    store._connection.execute("BEGIN IMMEDIATE")
+    worker.suspend()
+    until(lambda: worker.status() == psutil.STATUS_STOPPED)
+    store._connection.execute("ROLLBACK")
+
+
 def test_whoever_waits_for_an_answer_learns_that_the_worker_died(training, kill, until):
     with RunStore.open(training.path) as store:
-        os.kill(store.worker().pid, signal.SIGSTOP)  # alive, and silent
+        silence(store, until)
         raised = []
 
         def ask():
