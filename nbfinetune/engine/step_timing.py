@@ -95,7 +95,8 @@ def time_steps(
     batch = config.training.batch_size
     pixels, labels = noise(placement, batch, config.model.in_chans, size, classes)
     images = min(
-        _images_in_time(stepper, pixels, labels, seconds), _images_in_memory(config, size, placement)
+        _images_in_time(stepper, pixels, labels, seconds),
+        _images_in_memory(config, size, placement),
     )
     train_s, busy = lap(
         lambda: stepper.step(pixels[:images], labels[:images]),

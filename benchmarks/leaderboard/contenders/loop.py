@@ -40,4 +40,3 @@ def train(
         task.tell(
             "epoch", epoch=epoch + 1, seconds=seconds, images=images_seen, accuracy=validate()
         )
-
