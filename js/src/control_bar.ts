@@ -17,6 +17,13 @@ interface State {
   details?: string;
 }
 
+/** As `nbfinetune.runner.speed_notes.SpeedNote` writes it. */
+interface SpeedNote {
+  text: string;
+  help: string;
+  tone: "" | "warn";
+}
+
 interface Bearings {
   status: string;
   phase: string;
@@ -31,6 +38,7 @@ interface Bearings {
   best_epoch: number | null;
   device: string;
   ending: string;
+  notes?: SpeedNote[];
 }
 
 /** Figures of the status line: name, and its text where there is one. */
@@ -56,6 +64,7 @@ class BarView {
   private readonly word = el("span", { class: "nbft-word" });
   private readonly phase = el("span", { class: "nbft-phase" });
   private readonly figures = FIGURES.map(([name]) => figureView(name));
+  private readonly notes = el("ul", { class: "nbft-notes", "aria-label": "Chosen for speed" });
   private readonly bar = el("progress", { class: "nbft-progress", "aria-label": "Progress", max: "1" });
   private readonly reply = el("span", { class: "nbft-reply", "aria-live": "polite" });
   private readonly plan = el("p", { class: "nbft-plan" });
@@ -79,7 +88,7 @@ class BarView {
     const buttons = el("div", { class: "nbft-row", role: "group", "aria-label": "Run" }, ...Object.values(this.buttons));
     // The figures change several times a second: only the word is read out.
     const figures = el("div", { class: "nbft-figures", "aria-live": "off" }, ...this.figures.map(({ box }) => box));
-    const status = el("div", { class: "nbft-status", role: "status" }, this.word, this.phase, figures);
+    const status = el("div", { class: "nbft-status", role: "status" }, this.word, this.phase, figures, this.notes);
     const top = el("div", { class: "nbft-bar-top" }, buttons, status);
     const lines = el("div", { class: "nbft-lines" }, this.plan, this.reply);
     // The picture for readers without a kernel is in the way as long as the surface lives.
@@ -143,11 +152,23 @@ class BarView {
       show(box, Boolean(text(at)));
       setText(value, text(at));
     });
+    this.drawNotes(at.notes ?? []);
     const live = ["starting", "running", "paused"].includes(at.status);
     setAttribute(this.bar, "data-status", at.status);
     if (live && !at.steps) setAttribute(this.bar, "value", undefined);
     else setAttribute(this.bar, "value", String(at.steps ? at.step / at.steps : 0));
     this.bar.style.visibility = live || at.steps ? "visible" : "hidden";
+  }
+
+  private drawNotes(notes: SpeedNote[]): void {
+    show(this.notes, notes.length > 0);
+    while (this.notes.childElementCount > notes.length) this.notes.lastElementChild!.remove();
+    notes.forEach(({ text, help, tone }, index) => {
+      const line = this.notes.children[index] ?? this.notes.appendChild(el("li"));
+      setText(line, text);
+      setAttribute(line, "title", help);
+      setAttribute(line, "data-tone", tone || undefined);
+    });
   }
 }
 

@@ -421,7 +421,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         with self._store() as store:
-            return summary.table(self.id, summary.facts(store), str(self.path))
+            told = summary.facts(store) | summary.speed(store)
+            return summary.table(self.id, told, str(self.path))
 
 
 def runs(home: str | os.PathLike[str] | None = None) -> list[Run]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from nbfinetune.runner.speed_notes import speed_notes
 from nbfinetune.store import RunStore
 
 
@@ -19,6 +20,12 @@ def facts(store: RunStore) -> dict[str, str]:
     if epochs:
         told["best accuracy"] = f"{max(epoch.accuracy for epoch in epochs):.4f}"
     return told
+
+
+def speed(store: RunStore) -> dict[str, str]:
+    """What its worker chose for the sake of speed, or could not do; empty where that is nothing."""
+    notes = [note.text for note in speed_notes(store)]
+    return {"speed": " · ".join(notes)} if notes else {}
 
 
 def line(name: str, told: dict[str, str]) -> str:

@@ -18,6 +18,7 @@ from nbfinetune.records import (
     Status,
     StepDone,
 )
+from nbfinetune.runner.speed_notes import SpeedNote, speed_notes
 from nbfinetune.store import RunStore
 
 
@@ -45,6 +46,8 @@ class Bearings(Struct, frozen=True, kw_only=True):
         Why a finished run ended; empty where it did all epochs.
     error, details : str
         The worker's sentence and traceback.
+    notes : tuple of SpeedNote
+        What its worker chose for the sake of speed, or could not do.
     """
 
     status: Status | Literal["ready"]
@@ -64,6 +67,7 @@ class Bearings(Struct, frozen=True, kw_only=True):
     ending: str = ""
     error: str = ""
     details: str = ""
+    notes: tuple[SpeedNote, ...] = ()
 
 
 _ENDINGS = {"early_stopping": "stopped early", "time_budget": "time budget used up"}
@@ -80,6 +84,7 @@ def bearings(store: RunStore) -> Bearings:
         "epochs": store.epochs_planned(),
         "error": failed.message if failed else "",
         "details": failed.details if failed else "",
+        "notes": speed_notes(store),
     }
     if started is None:
         waiting = phase or "waiting for the worker"

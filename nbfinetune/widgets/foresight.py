@@ -113,6 +113,8 @@ def against(config: FineTuneConfig, facts: Mapping[str, Any], *, named: bool) ->
     for about in ("data", "model") if named else ("model",):
         if sentence := facts.get(f"{about}_error"):
             wrong[_setting_in(sentence) or about] = sentence
+    if facts.get("device") == ON_THE_CPU and config.training.precision == "fp16":
+        wrong["precision"] = "fp16 trains on no CPU; take auto or bf16"
     memory = facts.get("memory") or {}
     available, batch = memory.get("available"), config.training.batch_size
     # An accelerator's batch is halved by itself; the machine's own memory takes all down with it.

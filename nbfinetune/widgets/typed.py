@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ def read(field: Field, raw: Any) -> Any:  # noqa: PLR0911 - one way out for each
         return AUTO if field.name == "lr" and text.lower() == AUTO else _number(text)
     if field.name == "milestones":
         return tuple(_number(part) for part in text.replace(";", ",").split(",") if part.strip())
-    if field.name == "freeze" and text.isdigit():
-        return int(text)
+    if field.name in _CHOICES:
+        return _CHOICES[field.name](text)
     if field.name in _CHECKS:
         _CHECKS[field.name](text)
     return text
@@ -45,6 +46,16 @@ def read(field: Field, raw: Any) -> Any:  # noqa: PLR0911 - one way out for each
 def _check_file(text: str) -> None:
     check_weights_file(Path(text).expanduser())
 
+
+def _either(text: str) -> bool | str:
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+_CHOICES: dict[str, Callable[[str], Any]] = {
+    "freeze": lambda text: int(text) if text.isdigit() else text,
+    "channels_last": _either,
+}
+"""Whose values are not text, or not always."""
 
 _CHECKS = {"model": check_name, "checkpoint": _check_file}
 """What is looked at before the worker is asked."""

@@ -20,6 +20,7 @@ from nbfinetune.records import (
     RunResumed,
     RunStarted,
     StepDone,
+    StepTuned,
 )
 from nbfinetune.store import RunStore
 from nbfinetune.store.layout import new_run_folder
@@ -102,6 +103,12 @@ def test_an_ending_says_why(store: RunStore) -> None:
     store.append([started(), RunFinished(step=20, reason="early_stopping", best_epoch=1)])
     at = bearings(store)
     assert (at.status, at.ending, at.eta_s) == ("finished", "stopped early", None)
+
+
+def test_what_was_chosen_for_speed_stands_beside_the_figures(store: RunStore) -> None:
+    assert bearings(store).notes == ()
+    store.append([StepTuned(precision="bf16", channels_last=True, ms_per_image={})])
+    assert [note.text for note in bearings(store).notes] == ["bf16, channels last; self-test"]
 
 
 def test_a_failure_brings_its_sentence_and_details(store: RunStore) -> None:

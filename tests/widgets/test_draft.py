@@ -37,6 +37,12 @@ def draft() -> Draft:
         ("data", "no/such/folder", "there is no folder"),
         ("data", " ", "a folder or the name of a data set is needed"),
         ("pretrained", "perhaps", "neither on nor off"),
+        ("precision", "fp8", "'fp8' is not among the choices"),
+        ("channels_last", "sideways", "'sideways' is not among the choices"),
+        ("threads", "0", "0 is out of range: it must be at least 1"),
+        ("feature_views", "-1", "-1 is out of range: it must be at least 0"),
+        ("feature_views", "257", "257 is out of range: it must be at most 256"),
+        ("compile", "fast", "neither on nor off"),
         ("colour", "red", "there is no setting 'colour'"),
     ],
 )
@@ -65,6 +71,29 @@ def test_an_empty_control_means_the_default_where_there_is_one(draft: Draft) -> 
     assert draft.config.training.early_stopping == 3
     draft.set("early_stopping", "")
     assert draft.config.training.early_stopping is None
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "kept"),
+    [
+        ("precision", "bf16", "bf16"),
+        ("channels_last", "false", False),
+        ("channels_last", "true", True),
+        ("compile", True, True),
+        ("feature_views", "0", 0),
+    ],
+)
+def test_what_the_self_test_would_choose_can_be_overruled(
+    draft: Draft, name: str, typed: str | bool, kept: object
+) -> None:
+    assert draft.set(name, typed) == ""
+    assert getattr(draft.config.training, name) == kept
+    assert str(draft.shown()[name]).lower() == str(typed).lower()
+    assert draft.set("threads", "2") == ""
+    assert draft.config.runner.threads == 2
+    for emptied in ("channels_last", "feature_views", "threads"):
+        assert draft.set(emptied, "") == ""
+        assert flat(draft.config)[emptied] is None
 
 
 def test_every_field_shows_a_value_that_it_takes_itself(draft: Draft) -> None:

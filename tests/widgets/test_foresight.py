@@ -92,6 +92,13 @@ def test_an_accelerators_batch_is_not_refused_since_a_run_halves_it() -> None:
     }
 
 
+def test_a_precision_that_the_cpu_lacks_is_refused_at_its_control() -> None:
+    config = Draft("digits", {"precision": "fp16"}).config
+    said = {"precision": "fp16 trains on no CPU; take auto or bf16"}
+    assert against(config, {"device": "the CPU"}, named=False) == said
+    assert against(config, {"device": "cuda"}, named=False) == {}
+
+
 @pytest.mark.parametrize(
     ("told", "place"),
     [
