@@ -154,3 +154,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
                 migrate(connection)
     except StoreError as error:
         raise StoreError(f"{path}: {error}") from error
+    except sqlite3.OperationalError as error:
+        # What later steps add makes reading faster; where nothing can be written, it goes without.
+        if "readonly" not in str(error):
+            raise

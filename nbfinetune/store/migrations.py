@@ -71,6 +71,27 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         )""",
         "CREATE INDEX commands_pending ON commands (id) WHERE answered IS NULL",
     ),
+    "0002_long_runs": (
+        # Columns as `DIGEST` names them; a row for each 256 steps that are whole.
+        """CREATE TABLE step_sums (
+            bucket INTEGER PRIMARY KEY,
+            first INTEGER NOT NULL,
+            last INTEGER NOT NULL,
+            count INTEGER NOT NULL,
+            loss_low REAL,
+            loss_high REAL,
+            loss_sum REAL,
+            lr_sum REAL,
+            images_per_s_sum REAL,
+            data_wait_s_sum REAL,
+            memory_mb_high REAL
+        )""",
+        """INSERT INTO step_sums
+            SELECT step / 256, min(step), max(step), count(*), min(loss), max(loss), sum(loss),
+                sum(lr), sum(images_per_s), sum(data_wait_s), max(memory_mb)
+            FROM steps WHERE step < (SELECT (max(step) + 1) / 256 * 256 FROM steps) GROUP BY 1""",
+        "CREATE INDEX epochs_by_best ON epochs (best, epoch)",
+    ),
 }
 
 

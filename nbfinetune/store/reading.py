@@ -173,6 +173,14 @@ class RunReader:
             ).fetchall()
         return [from_columns(EpochDone, row) for row in rows]
 
+    def best_epoch(self) -> EpochDone | None:
+        """The newest epoch that was the best so far, or the newest of all where none was."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT * FROM epochs ORDER BY best DESC, epoch DESC LIMIT 1"
+            ).fetchone()
+        return None if row is None else from_columns(EpochDone, row)
+
     def last(self, kind: type[E]) -> E | None:
         """The newest event of a kind, or None; costs the same however long the run is."""
         with self._reading() as db:

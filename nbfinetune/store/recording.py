@@ -18,6 +18,7 @@ from nbfinetune.records import (
     Event,
     StepDone,
 )
+from nbfinetune.store.digest import sum_up
 from nbfinetune.store.rows import STATUS_AFTER, column_row, command_from, log_row
 
 PENDING = "SELECT id, body FROM commands WHERE answered IS NULL ORDER BY id"
@@ -62,6 +63,8 @@ def _insert(db: sqlite3.Connection, events: Sequence[Event]) -> None:
     epochs = [event for event in numbered if isinstance(event, EpochDone)]
     others = [event for event in numbered if not isinstance(event, StepDone | EpochDone)]
     db.executemany(_ADD_STEP, map(column_row, steps))
+    if steps:
+        sum_up(db, steps[0].step, steps[-1].step)
     db.executemany(_ADD_EPOCH, map(column_row, epochs))
     db.executemany(_ADD_EVENT, map(log_row, others))
     for event in others:

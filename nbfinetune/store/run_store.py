@@ -12,6 +12,7 @@ from typing import final
 from nbfinetune.errors import CommandRefused, StoreError
 from nbfinetune.records import LIVE, Command, Event, FineTuneConfig, encode
 from nbfinetune.store import database, layout
+from nbfinetune.store.digest import forget_sums
 from nbfinetune.store.liveness import here, started_at
 from nbfinetune.store.reading import RunReader, processes_in, standing_in
 from nbfinetune.store.recording import pending_in, record, refuse_pending
@@ -159,6 +160,7 @@ class RunStore(RunReader):
         """
         with self._writing() as db:
             db.execute("DELETE FROM steps WHERE step > ?", (step,))
+            forget_sums(db, step)
             db.execute("DELETE FROM epochs WHERE step > ?", (step,))
             db.execute(
                 "DELETE FROM events WHERE step > ? AND seq NOT IN "
