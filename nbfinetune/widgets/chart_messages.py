@@ -52,7 +52,11 @@ class WindowRequest(Struct, frozen=True, forbid_unknown_fields=True, tag="window
     last: Annotated[int, Meta(ge=0, le=2**53)]
 
 
-Request: TypeAlias = SnapshotRequest | WindowRequest
+class Presence(Struct, frozen=True, forbid_unknown_fields=True, tag="present"):
+    """Somebody is at the page."""
+
+
+Request: TypeAlias = SnapshotRequest | WindowRequest | Presence
 
 
 def request_from(content: Any) -> Request:

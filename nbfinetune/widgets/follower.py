@@ -20,6 +20,12 @@ from nbfinetune.widgets.history import RunHistory, Update, nothing_new
 LIVE_S = 0.2
 """Between two looks at a live run; a look where nothing is new takes a few microseconds."""
 
+UNATTENDED_S = 1.0
+"""The same where nobody has touched the page for `ATTENDED_S`: all that is told costs the run."""
+
+ATTENDED_S = 120.0
+"""A person who touches the page is taken to look at it for so long."""
+
 RESTING_S = 1.0
 """The same for a run that has ended but could be resumed."""
 
@@ -65,6 +71,7 @@ class Follower:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._asked_at = 0.0
+        self._attended_at = 0.0
 
     @classmethod
     def of(cls, folder: Path) -> Follower:
@@ -83,6 +90,7 @@ class Follower:
         `history` is what the updates continue.
         """
         with self.lock:
+            self._attended_at = time.monotonic()
             self._subscribers.append(weakref.WeakMethod(method))
             if self._thread is None:
                 self._wake.clear()
@@ -99,6 +107,17 @@ class Follower:
         with self.lock:
             self._subscribers = [known for known in self._subscribers if known() != method]
             self._wake.set()
+
+    def attend(self) -> None:
+        """Look often for a while: somebody is at a page that shows the run."""
+        with self.lock:
+            absent, self._attended_at = not self._attended, time.monotonic()
+            if absent:
+                self._wake.set()
+
+    @property
+    def _attended(self) -> bool:
+        return time.monotonic() - self._attended_at < ATTENDED_S
 
     def end(self) -> None:
         """Forget every subscriber and return once the thread has ended, or soon."""
@@ -130,7 +149,9 @@ class Follower:
             if not self._subscribers or status == "finished":
                 self._rest()
                 return None
-            return LIVE_S if status in LIVE else RESTING_S
+            if status not in LIVE:
+                return RESTING_S
+            return LIVE_S if self._attended else UNATTENDED_S
 
     def _news(self) -> Update | None:
         if self._store is None:

@@ -18,6 +18,7 @@ from nbfinetune.store import RunStore
 from nbfinetune.widgets.chart_messages import (
     MEASURES,
     Message,
+    Presence,
     WindowRequest,
     delta,
     request_from,
@@ -150,6 +151,10 @@ class LiveCharts(anywidget.AnyWidget):
         """Answer one message of the page, whatever it says."""
         try:
             request = request_from(content)
+            if isinstance(request, Presence):
+                for follower in self._followers:
+                    follower.attend()
+                return
             if isinstance(request, WindowRequest):
                 self._post(self._window(request))
                 return

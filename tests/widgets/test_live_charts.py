@@ -15,6 +15,7 @@ from nbfinetune.errors import ConfigError, NoSuchRun
 from nbfinetune.records import Cosine, RunFinished, RunPaused, RunRestored, ScheduleChanged
 from nbfinetune.store.digest import DIGEST
 from nbfinetune.widgets.chart_messages import MEASURES
+from nbfinetune.widgets.follower import ATTENDED_S, LIVE_S, UNATTENDED_S, Follower
 from nbfinetune.widgets.live_charts import LiveCharts
 
 FIRST, LAST, COUNT = (DIGEST.index(name) for name in ("first", "last", "count"))
@@ -88,6 +89,15 @@ def test_a_snapshot_holds_the_whole_run(page):
     assert table(epochs, 3 + len(MEASURES))[:, :3].tolist() == [[100, 1, 1]]
     assert table(planned, 2)[:, 0].max() < 1001
     assert content["marks"] == [(150, "taken up again from step 150")]
+
+
+def test_the_page_says_that_somebody_is_there(run, page):
+    follower = Follower.of(run.path)
+    follower._attended_at -= ATTENDED_S
+    assert follower.look() == UNATTENDED_S
+    page.ask({"type": "present"})
+    assert follower.look() == LIVE_S
+    assert not page.kinds("error")
 
 
 def test_deltas_continue_the_snapshot_without_gap_or_double(run, page):

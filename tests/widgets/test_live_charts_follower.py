@@ -17,7 +17,7 @@ from chart_runs import filled, progress, step_done
 
 from nbfinetune.records import CheckpointSaved, EpochDone, RunFinished, RunPaused, RunRestored
 from nbfinetune.widgets.digest import COLUMN
-from nbfinetune.widgets.follower import Follower
+from nbfinetune.widgets.follower import ATTENDED_S, LIVE_S, UNATTENDED_S, Follower
 
 
 class Listener:
@@ -100,6 +100,16 @@ def test_a_status_that_changes_without_an_event_is_told(run, listener):
     listener.until(lambda updates: updates)
     run._connection.execute("UPDATE processes SET pid = 0, started = -1.0")
     listener.until(lambda updates: updates[-1].status == "interrupted")
+
+
+def test_it_looks_seldom_where_nobody_is_at_the_page_and_often_when_somebody_comes(listener):
+    listener.until(lambda updates: updates)
+    follower = listener.follower
+    assert follower.look() == LIVE_S
+    follower._attended_at -= ATTENDED_S
+    assert follower.look() == UNATTENDED_S
+    follower.attend()
+    assert follower.look() == LIVE_S
 
 
 def test_a_pause_is_told_at_once(run, listener):

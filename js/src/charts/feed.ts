@@ -2,6 +2,7 @@
 
 import type { AnyModel } from "@anywidget/types";
 
+import { whilePresent } from "./presence";
 import { type Message, numbers } from "./protocol";
 import { RunData } from "./run_data";
 
@@ -28,7 +29,9 @@ export class Feed {
     this.runs = (model.get("labels") as string[]).map(() => new RunData());
     const take = (message: Message, buffers: DataView[]) => this.take(message, buffers ?? []);
     model.on("msg:custom", take);
+    const leave = whilePresent(() => model.send({ type: "present" }));
     signal?.addEventListener("abort", () => {
+      leave();
       model.off("msg:custom", take);
       clearTimeout(this.asking);
     });

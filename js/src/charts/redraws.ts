@@ -1,9 +1,9 @@
 // Who draws when: one chart a frame, and all together never more than a small share of the time.
 
+import { ATTENDED_MS, touched } from "./presence";
+
 /** Part of the time that redraws of live data may take: while somebody is at the page, and while it is merely open. */
 export const SHARE = { attended: 0.03, open: 0.012 };
-/** Somebody is at the page for so long after the last touch of it. */
-const ATTENDED_MS = 120_000;
 
 export interface Drawable {
   /** Whether anybody could see it. */
@@ -23,12 +23,6 @@ export interface Stage {
   touched(): number;
 }
 
-let touched = 0;
-if (typeof document !== "undefined") {
-  const touch = () => { touched = performance.now(); };
-  for (const kind of ["pointermove", "pointerdown", "keydown", "wheel"]) document.addEventListener(kind, touch, { capture: true, passive: true });
-}
-
 const PAGE: Stage = {
   now: () => performance.now(),
   frame: (callback) => requestAnimationFrame(callback),
@@ -43,7 +37,7 @@ const PAGE: Stage = {
     port2.postMessage(undefined);
   },
   hidden: () => document.hidden,
-  touched: () => touched,
+  touched,
 };
 
 /** Redraws what changed: at once where a person asked for it, within the share where data came. */
