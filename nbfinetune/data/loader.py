@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -144,14 +144,25 @@ class Loader:
         """
         asked = time.perf_counter()
         feed = self._feed(epoch, start_batch, shuffle=shuffle, drop_last=drop_last)
-        try:
-            while self._fill(feed):
-                batch = self._collect(feed.ahead.popleft(), asked)
-                if len(batch.ids) or self.shard[1] > 1:
-                    yield batch
-                    asked = time.perf_counter()
-        finally:
-            feed.cancel()
+        yield from self._batches(feed, asked)
+
+    def some(self, epoch: int, positions: Sequence[int]) -> Generator[Batch]:
+        """Batches of a shuffled epoch by their numbers, the incomplete last one among them.
+
+        Parameters
+        ----------
+        epoch : int >= 0
+        positions : sequence of int
+            Below ``steps(drop_last=False)``.
+        """
+        asked = time.perf_counter()
+        feed = _Feed((epoch, 0, True, False), self._order(epoch), iter(positions))
+        yield from self._batches(feed, asked)
+
+    def ids_by_batch(self, epoch: int) -> list[Ids]:
+        """Ids of every batch of a shuffled epoch, the incomplete last one too, without images."""
+        order = self._order(epoch)
+        return [self._batch_ids(order, position) for position in range(self.steps(drop_last=False))]
 
     def prepare(self, epoch: int, start_batch: int = 0, *, shuffle: bool, drop_last: bool) -> None:
         """Begin with the first batches of an epoch, so that `epoch` finds them made."""
@@ -173,8 +184,24 @@ class Loader:
             if prepared.asked == asked:
                 return prepared
             prepared.cancel()
-        order = epoch_order(self.ids, self.seed, epoch) if shuffle else self.ids
+        order = self._order(epoch) if shuffle else self.ids
         return _Feed(asked, order, iter(range(start_batch, self.steps(drop_last=drop_last))))
+
+    def _order(self, epoch: int) -> Ids:
+        return epoch_order(self.ids, self.seed, epoch)
+
+    def _batch_ids(self, order: Ids, position: int) -> Ids:
+        return self._share(order[position * self.batch_size : (position + 1) * self.batch_size])
+
+    def _batches(self, feed: _Feed, asked: float) -> Generator[Batch]:
+        try:
+            while self._fill(feed):
+                batch = self._collect(feed.ahead.popleft(), asked)
+                if len(batch.ids) or self.shard[1] > 1:
+                    yield batch
+                    asked = time.perf_counter()
+        finally:
+            feed.cancel()
 
     def _fill(self, feed: _Feed) -> bool:
         """Put batches into the making; whether there is one to wait for."""
@@ -187,7 +214,7 @@ class Loader:
     def _submit(self, order: Ids, epoch: int, position: int) -> _Pending:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nbft-load")
-        ids = self._share(order[position * self.batch_size : (position + 1) * self.batch_size])
+        ids = self._batch_ids(order, position)
         shape = (len(ids), self.size_px, self.size_px, self.images.channels)
         pixels = np.empty(shape, dtype=np.uint8)
         chunk = max(1, min(_LARGEST_CHUNK, math.ceil(len(ids) / self._threads)))

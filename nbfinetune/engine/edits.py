@@ -58,6 +58,7 @@ def apply(training: Training, number: int, edit: Edit, *, silent: bool = False) 
     else:
         thaw(training, silent=silent)
     training.progress.edits.append(number)
+    training.feeding.review(reshaped=isinstance(edit, RESHAPING), silent=silent)
     if event is not None and not silent:
         training.recorder.emit(event)
 
@@ -127,6 +128,13 @@ def thaw(training: Training, *, silent: bool = False) -> None:
         training.recorder.emit(
             LayersUnfrozen(step=training.progress.step, trainable_parameters=count)
         )
+
+
+def thaw_in_time(training: Training) -> None:
+    """Thaw once `freeze_epochs` are over."""
+    after, progress = training.config.model.freeze_epochs, training.progress
+    if after and progress.epoch >= after and not progress.thawed:
+        thaw(training)
 
 
 def _without(wanted: list[dict[str, Any]], known: set[str]) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from torch.optim import Optimizer
 
 from nbfinetune.data.loader import Batch, Loader
 from nbfinetune.engine import randomness
+from nbfinetune.engine.feeding import inputs
 from nbfinetune.engine.holding import Holding
 from nbfinetune.engine.optimizers import make_optimizer, set_lr
 from nbfinetune.engine.stepper import Stepper
@@ -135,7 +136,7 @@ class _Copy:
     """Model, optimizer and scaler of a run once more, with random streams of their own."""
 
     def __init__(self, training: Training) -> None:
-        self._training, self._parts = training, training.parts
+        self._parts = training.parts
         self._device = training.parts.placement.device
         self._model, self._optimizer = _copied(training)
         self._held = Holding(self._model)
@@ -157,7 +158,7 @@ class _Copy:
         """Train on a batch at a rate; gives the loss before the step."""
         set_lr(self._optimizer, lr)
         with self._own_randomness():
-            loss = self._stepper.step(*self._training.inputs(batch, number))
+            loss = self._stepper.step(*inputs(self._parts, batch, number))
         self._held.apply()
         return float(loss)
 

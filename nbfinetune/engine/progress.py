@@ -85,6 +85,8 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         Once something was pruned away.
     gradual : Gradual, optional
         While it goes on.
+    feature_views : int, optional
+        Views of each image whose features are kept; 0 once none are.
     schedule, weight_decay, clip_norm, clip_weights, l1, micro_batch
         As the edits and the device's memory have left them.
     """
@@ -113,6 +115,7 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     best_since: int = 0
     whole: Whole | None = None
     gradual: Gradual | None = None
+    feature_views: int | None = None
 
     @classmethod
     def start(cls, config: FineTuneConfig, whole: Whole | None = None) -> Progress:

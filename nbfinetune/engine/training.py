@@ -6,18 +6,16 @@ import math
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 from timm.utils.model_ema import ModelEmaV3
-from torch import Tensor, nn
+from torch import nn
 
-from nbfinetune.data.loader import Batch
 from nbfinetune.engine import edits, live_pruning, lr_finder, snapshot
 from nbfinetune.engine.assemble import Parts
 from nbfinetune.engine.clock import Clock
 from nbfinetune.engine.control import Control
+from nbfinetune.engine.feeding import Feeding, Portion
 from nbfinetune.engine.holding import Holding
 from nbfinetune.engine.keeper import Keeper
-from nbfinetune.engine.mixing import mix
 from nbfinetune.engine.optimizers import make_optimizer, set_lr, set_values
 from nbfinetune.engine.ports import Recorder
 from nbfinetune.engine.progress import Progress
@@ -26,7 +24,6 @@ from nbfinetune.engine.stepper import Stepper
 from nbfinetune.engine.tape import LossTape
 from nbfinetune.engine.validation import Outputs, validate
 from nbfinetune.errors import NonFiniteLoss, StoreError
-from nbfinetune.models.groups import train_mode
 from nbfinetune.records import (
     BatchSizeReduced,
     EpochDone,
@@ -95,6 +92,7 @@ class Training:
         self.held = Holding(*self.models)
         self.held.clip(self.progress.clip_weights)
         self.keeper = Keeper(folder, recorder, self.config.training.checkpoint_every_s)
+        self.feeding = Feeding(self)
         self.stale_mode = True
         self._validation_s = 0.0
 
@@ -128,37 +126,30 @@ class Training:
 
     def _train_epoch(self) -> str | None:
         progress = self.progress
-        if self._thaws_now():
-            edits.thaw(self)
+        edits.thaw_in_time(self)
         self.stale_mode = True
-        batches = self.parts.train.epoch(
-            progress.epoch, start_batch=progress.batch, shuffle=True, drop_last=True
-        )
-        with closing(batches):
+        with closing(self.feeding.epoch()) as portions:
             while True:
                 self.control.attend(self, measuring=progress.batch >= self.parts.steps_per_epoch)
                 ended = self._ended()
                 if ended:
                     return ended
-                batch = next(batches, None)
-                if batch is None:
+                portion = next(portions, None)
+                if portion is None:
                     return None
-                if batch.position + 1 == self.parts.steps_per_epoch:
-                    self.parts.val.prepare(0, shuffle=False, drop_last=False)
-                if len(batch.ids):
-                    self._step(batch)
+                if portion.position + 1 == self.parts.steps_per_epoch:
+                    self.feeding.prepare_validation()
+                if len(portion.ids):
+                    self._step(portion)
                     live_pruning.after_step(self)
-                progress.batch = batch.position + 1
+                progress.batch = portion.position + 1
                 if self.keeper.due():
                     self.save()
 
-    def _step(self, batch: Batch) -> None:
+    def _step(self, portion: Portion) -> None:
         progress = self.progress
-        if self.stale_mode:
-            train_mode(self.model)
-            self.stale_mode = False
         lr = self._follow_schedule()
-        loss = self.stepper.step(*self.inputs(batch, progress.step))
+        loss = self.feeding.step(portion)
         progress.step += 1
         self.held.apply()
         if self.ema is not None:
@@ -171,8 +162,8 @@ class Training:
                 epoch=progress.epoch + 1,
                 loss=math.nan,
                 lr=lr,
-                images_per_s=len(batch.ids) * self.world.size / seconds,
-                data_wait_s=batch.wait_s,
+                images_per_s=len(portion.ids) * self.world.size / seconds,
+                data_wait_s=portion.wait_s,
                 memory_mb=self.parts.placement.memory_mb(),
             ),
             loss,
@@ -184,19 +175,6 @@ class Training:
     def models(self) -> tuple[nn.Module, ...]:
         """The model, and after it its moving average where there is one."""
         return (self.model,) if self.ema is None else (self.model, self.ema.module)
-
-    def _thaws_now(self) -> bool:
-        after = self.config.model.freeze_epochs
-        return bool(after) and self.progress.epoch >= after and not self.progress.thawed
-
-    def inputs(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
-        """Images and targets of a batch on the device, mixed where the run asks for it."""
-        images, labels = self.parts.normalised(batch.images), self.parts.labels(batch.labels)
-        augment = self.config.augment
-        if not (augment.mixup or augment.cutmix):
-            return images, labels
-        rng = np.random.default_rng([self.config.seed, step, self.world.rank])
-        return mix(images, labels, len(self.parts.classes), augment, rng)
 
     @property
     def part_done(self) -> float:
@@ -250,7 +228,7 @@ class Training:
         self.read_losses()
         following = self.progress.epoch + 1
         if following < self.progress.epochs:
-            self.parts.train.prepare(following, shuffle=True, drop_last=True)
+            self.feeding.prepare(following)
         done, outputs = self._measure(last=following >= self.progress.epochs)
         self._note_best(done, outputs)
         self.progress.end_epoch(done)
@@ -277,8 +255,12 @@ class Training:
         )
 
     def _measure(self, *, last: bool) -> tuple[EpochDone, Outputs | None]:
+        model = self.models[-1]
         outputs = validate(
-            self.models[-1], self.parts, between=lambda: self.control.attend(self, measuring=True)
+            model,
+            self.parts,
+            between=lambda: self.control.attend(self, measuring=True),
+            measured=self.feeding.validated(model),
         )
         self._validation_s = self.clock.lap()
         self.stale_mode = True

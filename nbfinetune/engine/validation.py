@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,13 +28,34 @@ class Outputs:
     ids: np.ndarray
 
 
-def validate(model: nn.Module, parts: Parts, between: Callable[[], None]) -> Outputs | None:
+class Measured(NamedTuple):
+    """What the model said of one batch.
+
+    Parameters
+    ----------
+    logits : Tensor, float32, (B, classes)
+    labels, ids : ndarray, int64, (B,)
+    """
+
+    logits: torch.Tensor
+    labels: np.ndarray
+    ids: np.ndarray
+
+
+def validate(
+    model: nn.Module,
+    parts: Parts,
+    between: Callable[[], None],
+    measured: Iterable[Measured | None] | None = None,
+) -> Outputs | None:
     """Run the model over the validation images, in the order of the index.
 
     Parameters
     ----------
     between : callable
         Called between batches, so that commands do not wait for the end.
+    measured : iterable of Measured, optional
+        What the model says of each batch, where that can be had without its images.
 
     Returns
     -------
@@ -41,26 +63,31 @@ def validate(model: nn.Module, parts: Parts, between: Callable[[], None]) -> Out
         None in all processes but the first.
     """
     model.eval()
-    logits: list[torch.Tensor] = []
-    labels: list[np.ndarray] = []
-    ids: list[np.ndarray] = []
-    for batch in parts.val.epoch(0, shuffle=False, drop_last=False):
-        if len(batch.ids):
-            with torch.inference_mode(), parts.placement.autocast():
-                logits.append(model(parts.normalised(batch.images)).float())
-            labels.append(batch.labels)
-            ids.append(batch.ids)
+    found: list[Measured] = []
+    for batch in _of_images(model, parts) if measured is None else measured:
+        if batch is not None:
+            found.append(batch)
         between()
-    return _gathered(parts, logits, labels, ids)
+    return _gathered(parts, found)
 
 
-def _gathered(
-    parts: Parts, logits: list[torch.Tensor], labels: list[np.ndarray], ids: list[np.ndarray]
-) -> Outputs | None:
+def _of_images(model: nn.Module, parts: Parts) -> Iterator[Measured | None]:
+    for batch in parts.val.epoch(0, shuffle=False, drop_last=False):
+        if not len(batch.ids):  # of this process's share
+            yield None
+            continue
+        with torch.inference_mode(), parts.placement.autocast():
+            logits = model(parts.normalised(batch.images)).float()
+        yield Measured(logits, batch.labels, batch.ids)
+
+
+def _gathered(parts: Parts, found: list[Measured]) -> Outputs | None:
+    logits = [batch.logits for batch in found]
     width = len(parts.classes)
     mine = torch.cat(logits).cpu().numpy() if logits else np.zeros((0, width), np.float32)
     rows = parts.world.gather(mine)
-    marks = parts.world.gather(np.stack([_joined(labels), _joined(ids)], axis=1))
+    labels, ids = _joined([one.labels for one in found]), _joined([one.ids for one in found])
+    marks = parts.world.gather(np.stack([labels, ids], axis=1))
     if rows is None or marks is None:
         return None
     order = np.argsort(marks[:, 1], kind="stable")
