@@ -61,6 +61,9 @@ class Situation:
     image_size : int, optional
         Side in pixels above which these images gain nothing; None where they are large.
     epochs : int
+    head_passes : int, optional
+        How many of them run images through the frozen layers where the head alone is trained; the
+        others take features that were kept. None: all.
     budget_s : float, optional
         Seconds that all epochs may take.
     available_bytes : int, optional
@@ -78,6 +81,7 @@ class Situation:
     val_images: int = 0
     image_size: int | None = None
     epochs: int = 5
+    head_passes: int | None = None
     budget_s: float | None = None
     available_bytes: int | None = None
     cached: frozenset[str] = frozenset()
@@ -97,6 +101,11 @@ class Situation:
         """What so many images of their size are enough for."""
         enough = next((most for count, most in SMALL_ENOUGH if self.images < count), math.inf)
         return enough * min(1.0, (self.image_size or LARGE_PX) / LARGE_PX)
+
+    def passes(self, trained: str) -> int:
+        """Epochs whose time counts, for what of a model is trained."""
+        kept = trained == "head" and self.head_passes is not None
+        return min(self.epochs, self.head_passes or 0) if kept else self.epochs
 
     def allowance_s(self, role: Role) -> float:
         """Seconds that the role's model may take for all epochs."""
@@ -172,7 +181,8 @@ def candidates(
             if task and pace:
                 epoch_s = pace.epoch_seconds(situation.images, situation.val_images)
                 worth = _worth(row, task, situation)
-                yield Candidate(row, task, situation.epochs * epoch_s, pace, needed, worth)
+                seconds = situation.passes(trained) * epoch_s
+                yield Candidate(row, task, seconds, pace, needed, worth)
 
 
 def _is_eligible(row: ModelFacts, situation: Situation) -> bool:

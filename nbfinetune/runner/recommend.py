@@ -14,6 +14,7 @@ from nbfinetune.errors import ConfigError, DataError, ModelError, RunError
 from nbfinetune.models.catalogue import catalogue, known
 from nbfinetune.models.choosing import BytesOf, Situation, candidates, choose
 from nbfinetune.models.estimate import facts_need
+from nbfinetune.models.head_epochs import feature_views
 from nbfinetune.models.hub_cache import cached_names, network
 from nbfinetune.models.model_facts import ModelFacts
 from nbfinetune.models.speed import Paces, Task
@@ -180,6 +181,7 @@ def _situation(config: FineTuneConfig, told: Mapping[str, Any], search: Search) 
         # Only images that are small, or a size that was asked for, make the worker choose another.
         image_size=side if side != usual else None,
         epochs=config.training.epochs,
+        head_passes=feature_views(config) or None,
         budget_s=search.budget_s,
         available_bytes=(told.get("memory") or {}).get("available"),
         cached=cached_names(catalogue()),

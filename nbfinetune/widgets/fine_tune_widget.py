@@ -279,7 +279,7 @@ class FineTuneWidget(Surface):
                 self._draft, self._steering.word, self.run, self._watch.status,
                 *self._watch.trouble,
                 self._foresight.outlook, {**self._changes.notes, **self._previewing.notes()},
-                self._changes.thawed,
+                self._changes.thawed, self._picker.times(),
             )  # fmt: skip
             self._bar.state = scene.bar()
             for form in (*self._forms.values(), self._picker):

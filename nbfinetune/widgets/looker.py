@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 from nbfinetune.records import FineTuneConfig
 from nbfinetune.runner import standby
+from nbfinetune.runner.epoch_times import EpochTimes
 from nbfinetune.runner.run import Run
-from nbfinetune.widgets.plan import epoch_seconds, live_run_of
+from nbfinetune.widgets.plan import live_run_of, times_of_runs
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,15 @@ class Outlook:
         The run in question.
     facts : dict
         Of `nbfinetune.runner.standing_by.describe`.
-    epoch_s : float, optional
-        Seconds an epoch took in an earlier run like it.
+    times : EpochTimes, optional
+        How long epochs took in an earlier run like it.
     live : Run, optional
         A run of the same data that trains now.
     """
 
     config: FineTuneConfig
     facts: dict[str, Any] = field(default_factory=dict)
-    epoch_s: float | None = None
+    times: EpochTimes | None = None
     live: Run | None = None
 
 
@@ -73,12 +74,12 @@ class Looker:
 
     def _work(self) -> None:
         while (config := self._next()) is not None:
-            seconds, live = epoch_seconds(config), live_run_of(config.data.source)
-            self._say(Outlook(config, {}, seconds, live))
+            times, live = times_of_runs(config), live_run_of(config.data.source)
+            self._say(Outlook(config, {}, times, live))
             # While a run trains, the second core is its own.
             if live is None:
                 facts = standby.prepare().describe(config, self._folder)
-                self._say(Outlook(config, facts, seconds, live))
+                self._say(Outlook(config, facts, times, live))
 
     def _next(self) -> FineTuneConfig | None:
         with self._guard:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from nbfinetune.models.estimate import facts_need
+from nbfinetune.models.head_epochs import epochs_on_kept_features
 from nbfinetune.models.model_facts import ModelFacts
 from nbfinetune.models.training_choice import choice_of
 from nbfinetune.records import FineTuneConfig
 from nbfinetune.runner.durations import span
+from nbfinetune.runner.epoch_times import EpochTimes
 from nbfinetune.runner.quantities import bytes_in_words, millions
 from nbfinetune.widgets.foresight import ON_THE_CPU
 
@@ -53,8 +55,8 @@ class Subject:
         The weights lie on this machine.
     network : {"online", "offline", ""}
         Empty while nobody has looked.
-    epoch : (float, str), optional
-        Seconds of an epoch, and how that is known.
+    times : EpochTimes, optional
+        How long its epochs will take, where that is known.
     """
 
     config: FineTuneConfig
@@ -63,7 +65,7 @@ class Subject:
     looked: bool = True
     cached: bool = False
     network: str = ""
-    epoch: tuple[float, str] | None = None
+    times: EpochTimes | None = None
 
     @property
     def image_size(self) -> int | None:
@@ -140,12 +142,20 @@ def _needs(subject: Subject) -> list[Row]:
     rows = [_weights(subject)]
     if memory := _memory(subject):
         rows.append(memory)
-    if subject.epoch is not None:
-        seconds, source = subject.epoch
-        device = subject.told.get("device", "")
-        on = f" on {device}" if device else ""
-        rows.append(("An epoch", f"about {span(seconds)}{on} ({source})", ""))
+    if subject.times is not None:
+        rows.append(("An epoch", _epoch(subject.times, subject), ""))
     return rows
+
+
+def _epoch(times: EpochTimes, subject: Subject) -> str:
+    device = subject.told.get("device", "")
+    on = f" on {device}" if device else ""
+    told = f"about {span(times.images_s)}{on} ({times.words})"
+    images, kept = epochs_on_kept_features(subject.config)
+    if not kept:
+        return told
+    then = "a fraction of that" if times.kept_s is None else f"about {span(times.kept_s)}"
+    return f"{told}; after {'the first' if images == 1 else images} {then}, on kept features"
 
 
 def _weights(subject: Subject) -> Row:

@@ -11,12 +11,11 @@ import msgspec
 import traitlets
 
 from nbfinetune.errors import ConfigError
-from nbfinetune.models.model_facts import ModelFacts
 from nbfinetune.models.training_choice import choice_settings
+from nbfinetune.runner.epoch_times import EpochTimes, by_pace
 from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.fields import MODEL
 from nbfinetune.widgets.foresight import Foresight
-from nbfinetune.widgets.looker import Outlook
 from nbfinetune.widgets.panel import Act, PagePanel, bundle
 from nbfinetune.widgets.picker_advice import Advice
 from nbfinetune.widgets.picker_card import Subject, card
@@ -120,6 +119,16 @@ class PickerPage(PagePanel):
         self._stock.look()
         self._timing.look()
 
+    def times(self) -> EpochTimes | None:
+        """How long the draft's epochs will take: as an earlier run's, else by measured speeds."""
+        foresight, config = self._around.foresight, self._draft.config
+        if (known := foresight.current) is not None and known.times is not None:
+            return known.times
+        facts = self._stock.find(config.model.name)
+        images: int = foresight.of_the_data().get("images", 0)
+        pace = self._timing.pace(facts) if facts is not None and images else None
+        return by_pace(pace, images, config.data.val_split) if pace is not None else None
+
     def close(self) -> None:
         """Let go of the page, and stop what is measured for it."""
         # One whose constructor raised is closed too, when it is collected.
@@ -196,7 +205,7 @@ class PickerPage(PagePanel):
 
     def _subject(self) -> Subject:
         config, foresight = self._draft.config, self._around.foresight
-        facts, known = self._stock.find(config.model.name), foresight.current
+        facts = self._stock.find(config.model.name)
         return Subject(
             config,
             facts,
@@ -204,16 +213,5 @@ class PickerPage(PagePanel):
             looked=self._stock.looked,
             cached=facts is not None and facts.name in self._stock.cached,
             network=self._stock.network,
-            epoch=self._epoch(facts, known),
+            times=self.times(),
         )
-
-    def _epoch(self, facts: ModelFacts | None, known: Outlook | None) -> tuple[float, str] | None:
-        """Seconds of an epoch, and how that is known."""
-        if known is not None and known.epoch_s is not None:
-            return (known.epoch_s, "as in an earlier run")
-        images: int = self._around.foresight.of_the_data().get("images", 0)
-        pace = self._timing.pace(facts) if facts is not None and images else None
-        if pace is None:
-            return None
-        validated = round(images * self._draft.config.data.val_split)
-        return (pace.epoch_seconds(images - validated, validated), pace.words)

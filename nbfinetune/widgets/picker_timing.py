@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbfinetune.errors import ConfigError
 from nbfinetune.models.catalogue import catalogue
+from nbfinetune.models.head_epochs import epochs_on_kept_features
 from nbfinetune.models.training_choice import choice_of
 from nbfinetune.widgets.draft import Draft
 
@@ -133,4 +134,7 @@ class Timing:
         return Task(size, config.training.batch_size, self._trained())
 
     def _trained(self) -> str:
-        return choice_of(self._draft.config.model) or "all"
+        config = self._draft.config
+        _, kept = epochs_on_kept_features(config)
+        # Before it is thawed, too.
+        return "head" if kept else choice_of(config.model) or "all"

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbfinetune.errors import NbFinetuneError
+from nbfinetune.models.head_epochs import epochs_on_kept_features
 from nbfinetune.models.training_choice import choice_label, choice_of
-from nbfinetune.records import EpochDone, FineTuneConfig, ModelConfig, Source
+from nbfinetune.records import FineTuneConfig, ModelConfig, Source
+from nbfinetune.runner.durations import span
+from nbfinetune.runner.epoch_times import EpochTimes, alike, by_run
 from nbfinetune.runner.run import Run, runs
 from nbfinetune.store import RunStore
 
@@ -16,7 +19,7 @@ RECENT = 20
 
 
 def sentence(
-    config: FineTuneConfig, hint: str, facts: Mapping[str, Any], epoch_s: float | None
+    config: FineTuneConfig, hint: str, facts: Mapping[str, Any], times: EpochTimes | None
 ) -> str:
     """What a run of `config` will be.
 
@@ -26,10 +29,10 @@ def sentence(
         What a person calls the data.
     facts : mapping
         Of `nbfinetune.runner.standing_by.describe`; what is not known yet is left out.
-    epoch_s : float, optional
-        Seconds an epoch took in an earlier run like it.
+    times : EpochTimes, optional
+        How long its epochs will take, where that is known.
     """
-    parts = [_data(hint, facts), _model(config, facts), _length(config, epoch_s)]
+    parts = [_data(hint, facts), _model(config, facts), _length(config, times)]
     if device := facts.get("device"):
         parts.append(f"on {device}")
     return " · ".join(parts)
@@ -73,22 +76,33 @@ def _changes(model: ModelConfig) -> str:
     return "".join(f", {part}" for part in said)
 
 
-def _length(config: FineTuneConfig, epoch_s: float | None) -> str:
+def _length(config: FineTuneConfig, times: EpochTimes | None) -> str:
     epochs = config.training.epochs
     length = f"{epochs} epoch{'s' if epochs > 1 else ''}"
-    return f"{length} of about {epoch_s:.0f} s" if epoch_s and epoch_s >= 1 else length
+    images, kept = epochs_on_kept_features(config)
+    if not kept:
+        known = times is not None and times.images_s >= 1
+        return f"{length} of about {times.images_s:.0f} s" if times and known else length
+    which = f"the first {images}" if images > 1 else "the first"
+    rest = "the others" if images + kept == epochs else f"the next {kept}"
+    about, then = "", ""
+    if times is not None:
+        about, then = f" of about {span(times.images_s)}", ", a fraction of that"
+        if times.kept_s is not None:
+            then = f", about {span(times.kept_s)} each"
+    return f"{length}: {which}{about}, {rest} on kept features{then}"
 
 
-def epoch_seconds(config: FineTuneConfig) -> float | None:
-    """Seconds of an epoch in the newest run of the same data, model and image size."""
+def times_of_runs(config: FineTuneConfig) -> EpochTimes | None:
+    """How long an epoch took in the newest run of the same data, model and image size."""
     for run in _recent():
         try:
             past = run.config
-            if _alike(past, config):
+            if alike(past, config):
                 with RunStore.open(run.path) as store:
-                    done = store.last(EpochDone)
-                if done is not None:
-                    return done.seconds
+                    times = by_run(store)
+                if times is not None:
+                    return times
         except NbFinetuneError:  # a run that can't be read tells nothing, and hinders nothing
             continue
     return None
@@ -107,14 +121,3 @@ def live_run_of(source: Source) -> Run | None:
 
 def _recent() -> list[Run]:
     return runs()[: -RECENT - 1 : -1]
-
-
-def _alike(past: FineTuneConfig, config: FineTuneConfig) -> bool:
-    return _paced_by(past) == _paced_by(config)
-
-
-def _paced_by(config: FineTuneConfig) -> tuple[Any, ...]:
-    """What an epoch's time depends on most."""
-    data, model = config.data, config.model
-    edits = (model.drop_stages, model.in_chans, model.freeze, model.train_stages)
-    return (data.source, data.image_size, model.name, *edits)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbfinetune.records import LIVE, RESUMABLE
+from nbfinetune.runner.epoch_times import EpochTimes
 from nbfinetune.runner.run import Run
 from nbfinetune.widgets import plan
 from nbfinetune.widgets.draft import Draft
@@ -33,6 +34,8 @@ class Scene:
         What became of live changes.
     thawed : bool
         The run's frozen layers were thawed.
+    times : EpochTimes, optional
+        How long the next run's epochs will take, where that is known.
     """
 
     draft: Draft
@@ -44,6 +47,7 @@ class Scene:
     outlook: Outlook | None
     notes: dict[str, str]
     thawed: bool
+    times: EpochTimes | None = None
 
     @property
     def live(self) -> bool:
@@ -89,8 +93,8 @@ class Scene:
             self.outlook if self.outlook and self.outlook.config == self.draft.config else None
         )
         hint = self.draft.accepted.hint if self.draft.accepted else ""
-        facts, seconds = (outlook.facts, outlook.epoch_s) if outlook else ({}, None)
-        return "Start: " + plan.sentence(self.draft.config, hint, facts, seconds)
+        facts = outlook.facts if outlook else {}
+        return "Start: " + plan.sentence(self.draft.config, hint, facts, self.times)
 
     def _offer(self) -> str:
         live = self.outlook.live if self.outlook else None

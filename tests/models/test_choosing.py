@@ -90,6 +90,15 @@ def test_few_images_train_less_of_a_model(images: int, classes: int, trained: st
     assert Situation(images=images, classes=classes).trained == trained
 
 
+def test_a_head_on_kept_features_costs_but_its_first_epochs() -> None:
+    few = Situation(images=200, classes=10, epochs=20, budget_s=1000.0)
+    [whole, *_], [kept, *_] = found(few), found(replace(few, head_passes=4))
+    assert (whole.task.trained, kept.task) == ("head", whole.task)
+    assert kept.seconds == pytest.approx(whole.seconds * 4 / 20)
+    brief = replace(few, epochs=2)
+    assert found(replace(brief, head_passes=4))[0].seconds == found(brief)[0].seconds
+
+
 def test_few_images_are_not_for_huge_models() -> None:
     huge = row("huge", macs=4 * 10**9, top1=88.0, parameters=300_000_000)
     few = replace(MANY, images=500, budget_s=1e9)

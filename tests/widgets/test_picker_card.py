@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from nbfinetune.models.catalogue import facts
 from nbfinetune.models.estimate import facts_need
 from nbfinetune.records import Named
+from nbfinetune.runner.epoch_times import EpochTimes
 from nbfinetune.runner.quantities import bytes_in_words, millions
 from nbfinetune.runner.settings import configure
 from nbfinetune.widgets.picker_card import Subject, card
@@ -103,8 +104,24 @@ def test_sizes_that_the_model_does_not_take_are_warned_of() -> None:
 
 
 def test_an_epochs_time_says_where_it_is_known_from() -> None:
-    about = Subject(subject().config, RESNET, {"device": "the CPU"}, epoch=(81.0, "measured here"))
+    times, told = EpochTimes(81.0, words="measured here"), {"device": "the CPU"}
+    about = Subject(subject().config, RESNET, told, times=times)
     assert row(about, "An epoch") == ("about 81 s on the CPU (measured here)", "")
+
+
+@pytest.mark.parametrize(
+    ("augment", "times", "said"),
+    [
+        ("none", EpochTimes(14.0, 0.21), "after the first about 0.2 s, on kept features"),
+        ("light", EpochTimes(14.0), "after 4 a fraction of that, on kept features"),
+    ],
+)
+def test_epochs_on_kept_features_have_a_time_of_their_own(
+    augment: str, times: EpochTimes, said: str
+) -> None:
+    config = subject(freeze="backbone", augment=augment, epochs=10).config
+    text, _ = row(Subject(config, RESNET, times=times), "An epoch")
+    assert text == f"about 14 s (as in an earlier run); {said}"
 
 
 def test_a_function_of_ones_own_has_a_card_too() -> None:
