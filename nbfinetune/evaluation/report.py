@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from nbfinetune.errors import DataError
-from nbfinetune.evaluation.metrics import Measures, log_softmax, measure
+from nbfinetune.evaluation.metrics import Measures, by_class, confusion, log_softmax, measure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,9 +110,8 @@ class Evaluation:
     @property
     def confusion(self) -> pd.DataFrame:
         """Images by label (rows) and predicted class (columns)."""
-        counts = confusion_matrix(self.labels, self.predicted, labels=np.arange(len(self.classes)))
         return pd.DataFrame(
-            counts,
+            confusion(self.labels, self.predicted, len(self.classes)),
             index=pd.Index(self.classes, name="label"),
             columns=pd.Index(self.classes, name="predicted"),
         )
@@ -121,14 +119,9 @@ class Evaluation:
     @property
     def per_class(self) -> pd.DataFrame:
         """Columns precision, recall, f1 and support (images), one row per class."""
-        columns = precision_recall_fscore_support(
-            self.labels,
-            self.predicted,
-            labels=np.arange(len(self.classes)),
-            zero_division=0,
-        )
+        figures = by_class(self.labels, self.predicted, len(self.classes))
         return pd.DataFrame(
-            dict(zip(("precision", "recall", "f1", "support"), columns, strict=True)),
+            figures._asdict(),
             index=pd.Index(self.classes, name="class"),
         )
 

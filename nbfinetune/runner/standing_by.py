@@ -82,11 +82,6 @@ def describe(config: FineTuneConfig, folder: Path) -> dict[str, Any]:
 
 
 def _warm_up() -> None:
-    import sklearn.datasets
-    import sklearn.metrics  # noqa: F401
-    import timm  # noqa: F401
-    import torchvision.transforms.v2  # noqa: F401
-
     import nbfinetune.engine.train
     import nbfinetune.runner.worker  # noqa: F401
 

@@ -48,6 +48,15 @@ def test_measures_are_scikit_learns_to_the_bit(images: int, classes: int):
     assert ours.val_loss == pytest.approx(sk.log_loss(labels, probabilities), rel=1e-13)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_measures_are_scikit_learns_to_the_bit_where_scores_are_equal(seed: int):
+    logits, labels = outputs(60 + seed, 2 + seed % 5, seed)
+    logits = np.round(logits)
+    probabilities = np.exp(log_softmax(logits))
+    scores = probabilities if logits.shape[1] > 2 else probabilities[:, 1]
+    assert roc_auc(probabilities, labels) == sk.roc_auc_score(labels, scores, multi_class="ovr")
+
+
 def test_two_classes_are_scikit_learns_binary_case():
     logits, labels = outputs(100, 2)
     ours = measure(logits, labels, classes=names(2))
@@ -113,7 +122,7 @@ def test_many_scores_have_the_auc_of_scikit_learn_by_ranks(
     probabilities = np.exp(log_softmax(np.round(logits) if ties else logits))
     expected = roc_auc(probabilities, labels)
     monkeypatch.setattr(metrics, "MANY_SCORES", 0)
-    monkeypatch.setattr(metrics, "roc_auc_score", None)
+    monkeypatch.setattr(metrics, "_auc_by_curve", None)
     assert roc_auc(probabilities, labels) == pytest.approx(expected, rel=1e-13)
     two = np.exp(log_softmax(logits[:, :2]))
     binary = sk.roc_auc_score(labels % 2, two[:, 1])
@@ -195,7 +204,8 @@ def test_damaged_missing_or_pickled_predictions_are_refused(tmp_path: Path):
         load_predictions(path)
 
 
-def test_measuring_needs_no_torch():
-    code = "import sys, nbfinetune.evaluation.report; print('torch' in sys.modules)"
+@pytest.mark.parametrize("module", ["torch", "sklearn"])
+def test_measuring_needs_neither_torch_nor_scikit_learn(module: str):
+    code = f"import sys, nbfinetune.evaluation.report; print({module!r} in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
