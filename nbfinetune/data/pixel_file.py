@@ -3,20 +3,20 @@
 `pixels.bin` holds one image behind the other, byte by byte, and `entries.bin` a record of fixed
 length for each. Both only grow. A record is written after its pixels and carries a checksum of
 itself and one of them, so whatever a crash leaves behind is found out and counts as not there.
+
+Images are read, not mapped: a file that somebody cuts short, or that its disk can't give, would
+end a process that has it mapped; and pages that are mapped count as memory of the run.
 """
 
 from __future__ import annotations
 
-import mmap
+import os
 import struct
 import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
-
-import numpy as np
-from numpy.typing import NDArray
 
 from nbfinetune.data.bands import Raster, channels_of, raster_of_bytes
 
@@ -76,7 +76,6 @@ class PixelFile:
         self._entries: dict[bytes, Entry] = {}
         self._trusted: set[int] = set()
         self._records_read = 0
-        self._map: mmap.mmap | None = None
         self.refresh()
 
     @property
@@ -109,17 +108,12 @@ class PixelFile:
     def image(self, key: bytes, entry: Entry) -> Raster | None:
         """Image of an entry, or None where its pixels are not what was written."""
         pixels = self._bytes(entry)
-        if pixels is not None and entry.offset not in self._trusted:
-            if crc32(pixels.data) == entry.crc:
-                self._trusted.add(entry.offset)
-            else:
-                pixels = None
-        if pixels is None:
-            with self._lock:
-                if self._entries.get(key) == entry:
-                    del self._entries[key]
-            return None
-        return raster_of_bytes(pixels, (entry.width, entry.height), entry.channels)
+        if len(pixels) == entry.length and self._is_right(pixels, entry):
+            return raster_of_bytes(pixels, (entry.width, entry.height), entry.channels)
+        with self._lock:
+            if self._entries.get(key) == entry:
+                del self._entries[key]
+        return None
 
     def start_writing(self) -> None:
         """Clear away the half record that a killed writer left; call it once, before `append`.
@@ -162,7 +156,6 @@ class PixelFile:
     def close(self) -> None:
         """Let go of the files; images that were given out stay whole."""
         with self._lock:
-            self._map = None
             self._pixels.close()
             self._records.close()
 
@@ -174,19 +167,32 @@ class PixelFile:
         stamp = Stamp(size, mtime_ns)
         self._entries[key] = Entry(offset, width, height, channels, stamp, crc)
 
-    def _bytes(self, entry: Entry) -> NDArray[np.uint8] | None:
-        end = entry.offset + entry.length
-        with self._lock:
-            # The map is as long as the file was when it was made; the file grows on.
-            if self._map is None or len(self._map) < end:
-                if _size_of(self._pixels) < end:
-                    return None
-                self._map = mmap.mmap(self._pixels.fileno(), 0, access=mmap.ACCESS_READ)
-            return np.frombuffer(self._map, np.uint8, entry.length, entry.offset)
+    def _is_right(self, pixels: bytes, entry: Entry) -> bool:
+        """Whether they are what was written; looked into once, which takes as long as reading."""
+        if entry.offset not in self._trusted:
+            if crc32(pixels) != entry.crc:
+                return False
+            self._trusted.add(entry.offset)
+        return True
+
+    def _bytes(self, entry: Entry) -> bytes:
+        """Pixels of an entry; fewer where the file is shorter, none where the disk fails."""
+        try:
+            return _read_at(self._pixels, entry.offset, entry.length, self._lock)
+        except OSError:
+            return b""
 
 
 def _size_of(file: FileIO) -> int:
     return file.seek(0, 2)
+
+
+def _read_at(file: FileIO, offset: int, length: int, lock: threading.RLock) -> bytes:
+    if hasattr(os, "pread"):  # not on Windows; leaves the place in the file alone
+        return os.pread(file.fileno(), length, offset)
+    with lock:
+        file.seek(offset)
+        return file.read(length) or b""
 
 
 def _write(file: FileIO, data: bytes) -> None:
