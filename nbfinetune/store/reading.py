@@ -129,6 +129,19 @@ class RunReader:
         )
         return list(islice(merged, limit))
 
+    def events_of(self, *kinds: type[E]) -> list[E]:
+        """Events of these kinds in the order of `seq`; those in tables of their own are not asked.
+
+        Costs as much as there are such events, not as many as the run has.
+        """
+        asked = ", ".join("?" * len(kinds))
+        with self._reading() as db:
+            rows = db.execute(
+                f"SELECT body FROM events WHERE kind IN ({asked}) ORDER BY seq",  # noqa: S608
+                [kind_of(kind) for kind in kinds],
+            ).fetchall()
+        return [from_log(body) for (body,) in rows]
+
     def steps(self, after: int = 0) -> dict[str, np.ndarray]:
         """Every field of the `StepDone` events as an array, in the order of the steps.
 

@@ -75,10 +75,10 @@ def from_log(body: str) -> Any:
 
 def from_columns(kind: type[StepDone | EpochDone], row: Iterable[Any]) -> Any:
     """Event out of a row of `steps` or `epochs`; NULL in a column of numbers was NaN."""
-    fields: dict[str, Any] = {
-        name: math.nan if value is None and name not in _MAY_BE_NONE else value
-        for name, value in zip(kind.__struct_fields__, row, strict=True)
-    }
+    fields: dict[str, Any] = dict(zip(kind.__struct_fields__, row, strict=True))
+    if None in fields.values():
+        missing = [name for name, value in fields.items() if value is None]
+        fields |= {name: math.nan for name in missing if name not in _MAY_BE_NONE}
     if kind is EpochDone:
         fields["best"] = bool(fields["best"])
     return kind(**fields)

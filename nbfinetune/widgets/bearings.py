@@ -101,7 +101,7 @@ def bearings(store: RunStore) -> Bearings:
 
 def _progress(store: RunStore, started: RunStarted, status: Status) -> dict[str, Any]:
     step, epoch = store.last(StepDone), store.last(EpochDone)
-    best = max(store.epochs(), key=lambda done: (done.best, done.epoch), default=None)
+    best = store.best_epoch()
     epochs = store.epochs_planned()
     done, steps = (step.step if step else 0), epochs * started.steps_per_epoch
     return {

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from nbfinetune.records import LIVE, Plateau, RunStarted, Status
+from nbfinetune.records import (
+    LIVE,
+    LearningRateFound,
+    Plateau,
+    RunStarted,
+    ScheduleChanged,
+    Status,
+)
 from nbfinetune.runner.run import Run
 from nbfinetune.store import RunStore
 from nbfinetune.widgets.curve_plan import Plan, past, points
@@ -51,7 +58,7 @@ class Course:
             started = store.last(RunStarted)
             schedule = reduce(
                 lambda curve, event: schedule_after(event, curve),
-                store.events(steps=False),
+                store.events_of(ScheduleChanged, LearningRateFound),
                 store.config.schedule,
             )
             plan = Plan(schedule, store.epochs_planned())

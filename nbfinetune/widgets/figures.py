@@ -63,7 +63,7 @@ def _learning_rate(made: go.Figure, store: RunStore, prefix: str) -> None:
     made.add_scatter(
         x=rest[:, 0], y=rest[:, 1], mode="lines", line_dash="dash", name=f"{prefix}planned"
     )
-    for change in (e for e in store.events(steps=False) if isinstance(e, ScheduleChanged)):
+    for change in store.events_of(ScheduleChanged):
         made.add_vline(x=change.step, line_width=1, annotation_text=type(change.schedule).__name__)
 
 

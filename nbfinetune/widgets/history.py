@@ -12,6 +12,7 @@ from nbfinetune.records import (
     Constant,
     EpochDone,
     Event,
+    EventRecord,
     LearningRateFound,
     RunStarted,
     Schedule,
@@ -130,7 +131,7 @@ class RunHistory:
             self.marks = [*self.marks, (event.step, label)][-MOST_MARKS:]
 
 
-def schedule_after(event: Event, schedule: Schedule) -> Schedule:
+def schedule_after(event: EventRecord, schedule: Schedule) -> Schedule:
     """The learning-rate curve in force after an event, where `schedule` was before it."""
     if isinstance(event, ScheduleChanged):
         return event.schedule

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nbfinetune.errors import NbFinetuneError
-from nbfinetune.records import LIVE, ChannelsRemoved, EpochDone, Pruned
+from nbfinetune.records import LIVE, ChannelsRemoved, Pruned
 from nbfinetune.runner.quantities import bytes_in_words, millions
 from nbfinetune.runner.run import Run
 from nbfinetune.store import RunStore
@@ -215,9 +215,7 @@ def _measured(run: Run) -> dict[str, Any]:
     if not path.is_file():
         return {}
     with RunStore.open(run.path) as store:
-        best: EpochDone | None = max(
-            store.epochs(), key=lambda done: (done.best, done.epoch), default=None
-        )
+        best = store.best_epoch()
     size = {"size_bytes": float(path.stat().st_size)}
     return {**size, "accuracy": best.accuracy, "macro_f1": best.macro_f1} if best else size
 

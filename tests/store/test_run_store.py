@@ -65,6 +65,18 @@ def test_steps_may_be_left_out_of_the_events(store, step_done):
     assert [type(event) for event in store.events(steps=False)] == [RunPaused]
 
 
+def test_events_of_some_kinds_come_in_their_order(store, step_done, epoch_done):
+    store.append([RunPaused(step=1), step_done(1), PhaseStarted(phase="one"), epoch_done(1, 1)])
+    store.append([RunResumed(step=1), RunPaused(step=2)])
+    told = store.events_of(RunPaused, RunResumed)
+    assert [(type(event), event.seq) for event in told] == [
+        (RunPaused, 1),
+        (RunResumed, 5),
+        (RunPaused, 6),
+    ]
+    assert store.events_of(RunFinished) == []
+
+
 def test_steps_come_as_arrays_with_every_field(store, step_done):
     store.append([step_done(step, loss=1 / step) for step in range(1, 6)])
     arrays = store.steps()
