@@ -80,7 +80,7 @@ def raster_of(pixels: NDArray[np.uint8]) -> Raster:
 
 
 def raster_of_bytes(data: Any, size: tuple[int, int], channels: int) -> Raster:
-    """Image of what its `tobytes` gave; grey planes lie on the very bytes.
+    """Image of what its `tobytes` gave; a copy.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def raster_of_bytes(data: Any, size: tuple[int, int], channels: int) -> Raster:
     for mode in _modes(channels):
         length = len(mode) * size[0] * size[1]
         part = np.frombuffer(data, np.uint8, length, start)
-        planes.append(Image.frombuffer(mode, size, part, "raw", mode, 0, 1))
+        planes.append(Image.frombytes(mode, size, part))
         start += length
     return _joined(planes)
 

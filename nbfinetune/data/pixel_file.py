@@ -76,6 +76,7 @@ class PixelFile:
         self._entries: dict[bytes, Entry] = {}
         self._trusted: set[int] = set()
         self._records_read = 0
+        self._space = threading.local()
         self.refresh()
 
     @property
@@ -167,7 +168,7 @@ class PixelFile:
         stamp = Stamp(size, mtime_ns)
         self._entries[key] = Entry(offset, width, height, channels, stamp, crc)
 
-    def _is_right(self, pixels: bytes, entry: Entry) -> bool:
+    def _is_right(self, pixels: memoryview, entry: Entry) -> bool:
         """Whether they are what was written; looked into once, which takes as long as reading."""
         if entry.offset not in self._trusted:
             if crc32(pixels) != entry.crc:
@@ -175,24 +176,28 @@ class PixelFile:
             self._trusted.add(entry.offset)
         return True
 
-    def _bytes(self, entry: Entry) -> bytes:
-        """Pixels of an entry; fewer where the file is shorter, none where the disk fails."""
+    def _bytes(self, entry: Entry) -> memoryview:
+        """Pixels of an entry, until this thread asks again; fewer where the file or disk fails."""
+        space = getattr(self._space, "bytes", b"")
+        if len(space) < entry.length:
+            # New memory for each image would cost more than what is read into it.
+            space = self._space.bytes = bytearray(entry.length)
+        pixels = memoryview(space)[: entry.length]
         try:
-            return _read_at(self._pixels, entry.offset, entry.length, self._lock)
+            return pixels[: self._read_into(pixels, entry.offset)]
         except OSError:
-            return b""
+            return pixels[:0]
+
+    def _read_into(self, space: memoryview, offset: int) -> int:
+        if hasattr(os, "preadv"):  # not on Windows; leaves the place in the file alone
+            return os.preadv(self._pixels.fileno(), [space], offset)
+        with self._lock:
+            self._pixels.seek(offset)
+            return self._pixels.readinto(space) or 0
 
 
 def _size_of(file: FileIO) -> int:
     return file.seek(0, 2)
-
-
-def _read_at(file: FileIO, offset: int, length: int, lock: threading.RLock) -> bytes:
-    if hasattr(os, "pread"):  # not on Windows; leaves the place in the file alone
-        return os.pread(file.fileno(), length, offset)
-    with lock:
-        file.seek(offset)
-        return file.read(length) or b""
 
 
 def _write(file: FileIO, data: bytes) -> None:
