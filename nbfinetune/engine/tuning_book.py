@@ -30,6 +30,11 @@ def read(key: str) -> StepTuned | None:
     return None if found is None else msgspec.structs.replace(found, remembered=True)
 
 
+def everything() -> dict[str, StepTuned]:
+    """All that was found, by key, oldest first."""
+    return _page()
+
+
 def keep(key: str, found: StepTuned) -> None:
     """Remember; a cache that can't be written is passed over: the test is then made again."""
     path = _path()

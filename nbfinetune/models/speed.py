@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
 
 from nbfinetune.models.model_facts import ModelFacts
 
-__all__ = ["Pace", "Paces", "Speed", "Task", "work"]
+__all__ = ["Gain", "Pace", "Paces", "Speed", "Task", "gained", "work"]
 
 ACTIVATION_MACS = {"cpu": 180.0, "gpu": 900.0}
 """What writing one activation costs, in multiply-accumulates.
@@ -76,6 +76,11 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
         return 1000 * self.batch_size / self.train_ms
 
     @property
+    def task(self) -> Task:
+        """What was timed."""
+        return Task(self.image_size, self.batch_size, self.trained)
+
+    @property
     def architecture(self) -> str:
         """The name without its tag: other weights take the same time."""
         return self.name.partition(".")[0]
@@ -130,6 +135,28 @@ class Pace:
         return (train_images * self.train_ms + val_images * self.forward_ms) / 1000
 
 
+@dataclass(frozen=True)
+class Gain:
+    """What another way of computing a step does to its time.
+
+    Parameters
+    ----------
+    share : float
+        Of the time that the usual way takes.
+    way : str
+        In words: "bf16, channels last".
+    """
+
+    share: float
+    way: str
+
+    def of(self, pace: Pace) -> Pace:
+        """The pace in that way."""
+        words = f"{pace.words}; in {self.way}"
+        forward, train = self.share * pace.forward_ms, self.share * pace.train_ms
+        return replace(pace, forward_ms=forward, train_ms=train, words=words)
+
+
 class Paces:
     """Paces of models on one device, out of what was measured on it.
 
@@ -139,9 +166,17 @@ class Paces:
         Of one device, with as many threads.
     catalogue : iterable of ModelFacts
         What the measured models have to compute is looked up here.
+    gains : mapping of (str, Task) to Gain, optional
+        What runs compute faster than it was measured, by what `gained` gives.
     """
 
-    def __init__(self, speeds: Iterable[Speed], catalogue: Iterable[ModelFacts]) -> None:
+    def __init__(
+        self,
+        speeds: Iterable[Speed],
+        catalogue: Iterable[ModelFacts],
+        gains: Mapping[tuple[str, Task], Gain] | None = None,
+    ) -> None:
+        self._gains = gains or {}
         self._speeds: dict[str, list[Speed]] = {}
         for one in speeds:
             self._speeds.setdefault(one.architecture, []).append(one)
@@ -166,6 +201,12 @@ class Paces:
         Its own speed where it was measured; where that was for another task, or of other models,
         in proportion to what it has to compute.
         """
+        pace = self._usual(facts, task)
+        gain = self._gains.get(gained(facts.name, task))
+        return gain.of(pace) if gain is not None and pace is not None else pace
+
+    def _usual(self, facts: ModelFacts, task: Task) -> Pace | None:
+        """Pace in the way in which speeds are measured."""
         own = self._speeds.get(facts.architecture)
         if own:
             return _own(task, min(own, key=lambda one: _distance(one, task)))
@@ -195,6 +236,12 @@ class Paces:
         return _Scale(rate, _typical_backward(found), found[0].device_type)
 
 
+def gained(name: str, task: Task) -> tuple[str, Task]:
+    """What a gain is known by: the architecture, and the task, whole models apart from parts."""
+    whole = "all" if task.trained in ("all", "gentle") else "head"
+    return name.partition(".")[0], replace(task, trained=whole)
+
+
 @dataclass(frozen=True)
 class _Scale:
     """Milliseconds for each unit of work, and a backward pass in forward passes."""
@@ -218,14 +265,10 @@ def _own(task: Task, one: Speed) -> Pace:
         train = area * one.train_ms / one.batch_size
     else:
         train = forward * (1 + _backward(task.trained) * _typical_backward([one]))
-    if _as(one) == task:
+    if one.task == task:
         return Pace(forward, train, "measured", "measured here" + ", beside other work" * one.busy)
     at = f"{one.image_size} pixels, {one.batch_size} images a batch"
     return Pace(forward, train, "estimated", f"estimated from its own speed at {at}")
-
-
-def _as(one: Speed) -> Task:
-    return Task(one.image_size, one.batch_size, one.trained)
 
 
 def _distance(one: Speed, task: Task) -> tuple[float, ...]:

@@ -198,7 +198,8 @@ def _usual_side(config: FineTuneConfig) -> int | None:
 def _paces(config: FineTuneConfig, told: Mapping[str, Any], search: Search) -> Paces:
     runner = config.runner
     device = "cpu" if told["device"] == ON_THE_CPU else told["device"]
-    found = paces(device, runner.threads)
+    place = replace(runner, device=device)
+    found = paces(place, config.training)
     missing = [name for name in search.references if name not in found.measured]
     if len(found.measured) >= len(search.references) or not missing:
         return found
@@ -212,7 +213,7 @@ def _paces(config: FineTuneConfig, told: Mapping[str, Any], search: Search) -> P
     )
     measure = SpeedMeasure(missing, how)
     (search.watch or _with_a_bar)(measure)
-    found = paces(device, runner.threads)
+    found = paces(place, config.training)
     if not found.models:
         why = "; ".join([measure.error, *measure.errors.values()]).strip("; ")
         raise RunError(f"no model could be measured on {told['device']}: {why or measure.status}")

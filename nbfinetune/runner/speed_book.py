@@ -18,6 +18,8 @@ import msgspec
 from nbfinetune.data.machine import cache_home
 from nbfinetune.models.catalogue import catalogue
 from nbfinetune.models.speed import Paces, Speed
+from nbfinetune.records import RunnerConfig, TrainingConfig
+from nbfinetune.runner.tuned_gains import gains
 from nbfinetune.whole_files import write_whole
 
 __all__ = ["Place", "SpeedBook", "paces", "this_place"]
@@ -137,10 +139,26 @@ def this_place(device: str = "auto", threads: int | None = None) -> Place:
     )
 
 
-def paces(device: str = "auto", threads: int | None = None, book: SpeedBook | None = None) -> Paces:
-    """Paces of models where a run on `device` would be, from all that was measured there."""
-    place = this_place(device, threads)
-    return Paces((book or SpeedBook()).speeds(place), catalogue())
+def paces(
+    runner: RunnerConfig | None = None,
+    training: TrainingConfig | None = None,
+    book: SpeedBook | None = None,
+) -> Paces:
+    """Paces of models where a run would be, from all that was measured there.
+
+    Parameters
+    ----------
+    runner : RunnerConfig, optional
+        Says where.
+    training : TrainingConfig, optional
+        Its precision and memory format: where they are left open, a step is as fast as the
+        self-test of an earlier run of the same model, image size and batch has made it.
+    book : SpeedBook, optional
+    """
+    runner, training = runner or RunnerConfig(), training or TrainingConfig()
+    place = this_place(runner.device, runner.threads)
+    found = gains(place, training, runner.threads)
+    return Paces((book or SpeedBook()).speeds(place), catalogue(), found)
 
 
 def _key(speed: Speed) -> Sequence[object]:

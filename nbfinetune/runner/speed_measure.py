@@ -96,6 +96,7 @@ class SpeedMeasure(ChildWork):
 
     Attributes
     ----------
+    how : Measuring
     status : {"waiting", "running", "done", "cancelled", "failed"}
     results : dict of Speed
         By name, of the models that are through.
@@ -116,11 +117,11 @@ class SpeedMeasure(ChildWork):
         self, names: Sequence[str], how: Measuring | None = None, book: SpeedBook | None = None
     ) -> None:
         super().__init__()
-        self._how, self._book = how or Measuring(), book or SpeedBook()
+        self.how, self._book = how or Measuring(), book or SpeedBook()
         if not names or isinstance(names, str):
             raise ConfigError(f"names is {names!r}; give a list of models, such as ['resnet18']")
         self.names = tuple(dict.fromkeys(names))
-        self._configs = [self._how.config(name) for name in self.names]
+        self._configs = [self.how.config(name) for name in self.names]
         self._forget()
 
     @property
@@ -137,8 +138,8 @@ class SpeedMeasure(ChildWork):
             self._ended.clear()
             order = {
                 "configs": [json.loads(encode(config)) for config in self._configs],
-                "classes": self._how.classes,
-                "seconds": self._how.seconds,
+                "classes": self.how.classes,
+                "seconds": self.how.seconds,
             }
             self._child, self.status = Child(MODULE, order), "running"
             follower = threading.Thread(
@@ -155,7 +156,7 @@ class SpeedMeasure(ChildWork):
         self.now, self.error = "", ""
 
     def _follow(self, child: Child) -> None:
-        device, trouble = self._how.device, ""
+        device, trouble = self.how.device, ""
         for said in child.lines():
             device = said.get("device", device)
             if "name" not in said:
@@ -189,15 +190,15 @@ class SpeedMeasure(ChildWork):
         return True
 
     def _speed(self, said: Mapping[str, Any], device: str) -> Speed:
-        place = this_place(device, self._how.threads)
+        place = this_place(device, self.how.threads)
         return Speed(
             device=place.device,
             device_type=place.device_type,
             threads=place.threads,
             torch=place.torch,
             timm=place.timm,
-            batch_size=self._how.batch_size,
-            trained=self._how.trained,
+            batch_size=self.how.batch_size,
+            trained=self.how.trained,
             **{name: said[name] for name in _MEASURED},
         )
 

@@ -15,6 +15,7 @@ from nbfinetune.records import (
     StepTuned,
 )
 from nbfinetune.runner.quantities import bytes_in_words
+from nbfinetune.runner.tuned_gains import chosen_ms, way_in_words
 from nbfinetune.store import RunStore
 
 __all__ = ["SpeedNote", "speed_notes"]
@@ -63,24 +64,20 @@ _CACHE = "The run decodes the images in every epoch, which is a little slower."
 
 
 def _tuned(event: StepTuned) -> SpeedNote:
-    way = f"{event.precision}, channels {'last' if event.channels_last else 'first'}"
-    threads = event.threads
-    shown = way if threads is None else f"{way}, {threads} thread{'s' * (threads != 1)}"
     before = "an earlier run’s self-test" if event.remembered else "self-test"
-    return SpeedNote(
-        text=f"{shown}{_gain(event, way)}; {before}", help=f"{_laps(event)}{_OVERRULE}"
-    )
+    text = f"{way_in_words(event)}{_gain(event)}; {before}"
+    return SpeedNote(text=text, help=f"{_laps(event)}{_OVERRULE}")
 
 
-def _gain(event: StepTuned, way: str) -> str:
+def _gain(event: StepTuned) -> str:
     """What was won over the usual way, which is the first that was measured."""
-    times = event.ms_per_image
-    chosen = [took for name, took in times.items() if name.startswith(way)]
-    if not chosen:
+    if (times := chosen_ms(event)) is None:
         return ""
-    usual, took = next(iter(times.values())), min(chosen)
-    if took < WORTH_TELLING * usual:
+    took, usual = times
+    if took <= WORTH_TELLING * usual:
         return f": {took:.3g} ms an image instead of {usual:.3g}"
+    if min(event.ms_per_image.values()) <= WORTH_TELLING * took:
+        return f": {took:.3g} ms an image, kept as others used the CPU"
     return f": {took:.3g} ms an image, nothing is faster"
 
 

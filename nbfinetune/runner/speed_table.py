@@ -7,7 +7,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from nbfinetune.errors import ConfigError, RunError, RunTimeout
+from nbfinetune.models.speed import Gain, Speed, Task, gained
+from nbfinetune.records import TrainingConfig
+from nbfinetune.runner.speed_book import this_place
 from nbfinetune.runner.speed_measure import Measuring, SpeedMeasure
+from nbfinetune.runner.tuned_gains import gains
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +20,7 @@ __all__ = ["as_table", "measure_speed", "watch"]
 
 _COLUMNS = (
     "images_per_s",
+    "tuned_images_per_s",
     "train_ms",
     "forward_ms",
     "peak_mb",
@@ -53,8 +58,9 @@ def measure_speed(
     Returns
     -------
     DataFrame
-        A row for each model: `images_per_s` in training, `train_ms` and `forward_ms` of a batch,
-        `peak_mb` of memory where a whole batch went through, `images` that went through at a time,
+        A row for each model: `images_per_s` in training, `tuned_images_per_s` in the way that the
+        self-test of an earlier run of this model, image size and batch has chosen, `train_ms` and
+        `forward_ms` of a batch, `peak_mb` of memory where a whole batch went through, `images` that went through at a time,
         and the `error` of what can't be measured.
 
     Raises
@@ -115,10 +121,22 @@ def as_table(measure: SpeedMeasure) -> pd.DataFrame:
     """What was measured so far, a row for each model; see `measure_speed`."""
     import pandas as pd
 
+    tested = _gains(measure)
     rows = []
     for name in measure.names:
         found = measure.results.get(name)
-        told = {column: getattr(found, column) for column in _COLUMNS} if found else {}
+        told = _row(found, tested) if found else {}
         rows.append(told | {"error": measure.errors.get(name, "")})
     index = pd.Index(measure.names, name="name")
     return pd.DataFrame(rows, index=index, columns=[*_COLUMNS, "error"])
+
+
+def _gains(measure: SpeedMeasure) -> dict[tuple[str, Task], Gain]:
+    device, threads = measure.how.device, measure.how.threads
+    return gains(this_place(device, threads), TrainingConfig(), threads)
+
+
+def _row(found: Speed, tested: Mapping[tuple[str, Task], Gain]) -> dict[str, Any]:
+    told = {column: getattr(found, column, None) for column in _COLUMNS}
+    gain = tested.get(gained(found.name, found.task))
+    return told | {"tuned_images_per_s": found.images_per_s / gain.share if gain else None}

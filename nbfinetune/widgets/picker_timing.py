@@ -46,8 +46,8 @@ class Timing:
         """Read what was measured on the draft's device before."""
         from nbfinetune.runner.speed_book import paces
 
-        runner = self._draft.config.runner
-        self._paces = paces(runner.device, runner.threads)
+        config = self._draft.config
+        self._paces = paces(config.runner, config.training)
 
     def measure(self, names: Any) -> None:
         """Time models on the draft's device, at its batch and image size; returns at once.

@@ -13,8 +13,11 @@ import pytest
 
 from nbfinetune.models.catalogue import facts
 from nbfinetune.models.speed import Speed, Task
+from nbfinetune.records import RunnerConfig
 from nbfinetune.runner import speed_book
 from nbfinetune.runner.speed_book import SpeedBook, paces, this_place
+
+CPU = RunnerConfig(device="cpu", threads=2)
 
 
 def speed(name: str = "resnet18", **changed: object) -> Speed:
@@ -164,7 +167,7 @@ def test_without_a_driver_file_its_program_is_asked(
 
 def test_paces_are_of_the_device_that_is_asked_for() -> None:
     SpeedBook().add([speed()])
-    pace = paces("cpu", 2).of(facts("resnet18"), Task(224, 32))
+    pace = paces(CPU).of(facts("resnet18"), Task(224, 32))
     assert pace is not None
     assert pace.train_ms == 30
-    assert paces("cpu", 5).of(facts("resnet18"), Task(224, 32)) is None
+    assert paces(RunnerConfig(device="cpu", threads=5)).of(facts("resnet18"), Task(224, 32)) is None

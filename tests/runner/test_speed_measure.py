@@ -16,6 +16,7 @@ import nbfinetune as nf
 from nbfinetune.errors import ConfigError, RunError, RunTimeout
 from nbfinetune.models.catalogue import facts
 from nbfinetune.models.speed import Task
+from nbfinetune.records import RunnerConfig
 from nbfinetune.runner.speed_book import SpeedBook, paces, this_place
 from nbfinetune.runner.speed_measure import Measuring, SpeedMeasure
 from nbfinetune.runner.speed_table import as_table, watch
@@ -50,7 +51,7 @@ def test_two_models_are_measured_and_kept_and_a_third_is_refused_in_a_sentence(
     assert found.device == this_place("cpu").device
     assert (found.device_type, found.threads) == ("cpu", 1)
     assert SpeedBook().speeds(this_place("cpu", 1)) == list(measure.results.values())
-    pace = paces("cpu", 1).of(facts("test_vit"), Task(32, 4))
+    pace = paces(RunnerConfig(device="cpu", threads=1)).of(facts("test_vit"), Task(32, 4))
     assert pace is not None
     assert pace.source == "measured"
     table = as_table(measure)
