@@ -60,8 +60,8 @@ def measure_speed(
     DataFrame
         A row for each model: `images_per_s` in training, `tuned_images_per_s` in the way that the
         self-test of an earlier run of this model, image size and batch has chosen, `train_ms` and
-        `forward_ms` of a batch, `peak_mb` of memory where a whole batch went through, `images` that went through at a time,
-        and the `error` of what can't be measured.
+        `forward_ms` of a batch, `peak_mb` of memory where a whole batch went through, `images` that
+        went through at a time, and the `error` of what can't be measured.
 
     Raises
     ------
