@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from torch.nn.parallel import DistributedDataParallel
 from nbfinetune.engine.assemble import Parts
 from nbfinetune.engine.optimizers import add_l1_gradient
 from nbfinetune.errors import TrainingError
+
+if TYPE_CHECKING:
+    from nbfinetune.engine.compiling import Compiling, Forward
 
 
 class Stepper:
@@ -29,6 +32,11 @@ class Stepper:
         Images that go through the model at a time.
     on_reduced : callable
         Told the new micro-batch and the reason when the device ran out of memory.
+
+    Attributes
+    ----------
+    compiling : Compiling, optional
+        Gives graphs for the forward pass.
     """
 
     def __init__(
@@ -53,10 +61,13 @@ class Stepper:
         self.scaler = torch.amp.GradScaler(
             self.placement.device.type, enabled=self.placement.precision == "fp16"
         )
+        self.compiling: Compiling | None = None
         self.wrap()
 
     def wrap(self) -> None:
-        """Tie the model to its copies in the other processes; again after parts were thawed."""
+        """Tie the model to its copies in the other processes; again after it has changed."""
+        if self.compiling is not None:
+            self.compiling.forget()
         self._forward: nn.Module = (
             DistributedDataParallel(self.model) if self.world.size > 1 else self.model
         )
@@ -88,13 +99,29 @@ class Stepper:
         total = torch.zeros((), device=self.placement.device)
         pieces = -(-len(images) // self.micro_batch)
         for number, (piece, goal) in enumerate(self._pieces(images, targets), start=1):
+            forward = self._way(piece, goal)
             with self._tied(last=number == pieces):
-                with self.placement.autocast():
-                    logits = self._forward(piece)
-                loss = self.loss(logits.float(), goal) * (len(piece) / len(images))
-                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
+                total += self._learn(forward, piece, goal, len(piece) / len(images))
         return total
+
+    def _learn(self, forward: Forward, piece: Tensor, goal: Tensor, part: float) -> Tensor:
+        with self.placement.autocast():
+            logits = forward(piece)
+        loss = self.loss(logits.float(), goal) * part
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _way(self, piece: Tensor, goal: Tensor) -> Forward:
+        if self.compiling is None:
+            return self._forward
+
+        def try_out(graph: Forward) -> None:
+            try:
+                self._learn(graph, piece, goal, 1.0)
+            finally:
+                self.optimizer.zero_grad(set_to_none=True)
+
+        return self.compiling.forward(len(piece), try_out) or self._forward
 
     def _pieces(self, images: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(images), self.micro_batch):

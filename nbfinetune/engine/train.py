@@ -7,7 +7,7 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from nbfinetune.engine import checkpoint, live_pruning, snapshot
+from nbfinetune.engine import checkpoint, compiling, live_pruning, snapshot
 from nbfinetune.engine.assemble import Parts, assemble
 from nbfinetune.engine.checkpoint import Checkpoint
 from nbfinetune.engine.control import Control
@@ -108,6 +108,7 @@ def train(
         else:
             snapshot.restore(training, state)
         recorder.emit(_started(training, parts))
+        compiling.begin(training)
         if state is None and parts.config.pruning.target == "latency":
             training.save()  # times never come out alike, so what they led to is kept at once
         recorder.emit(training.run())

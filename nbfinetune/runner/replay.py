@@ -62,7 +62,8 @@ def _as_tuned(config: FineTuneConfig, told: Sequence[Event]) -> FineTuneConfig:
     training = replace(
         config.training, precision=found.precision, channels_last=found.channels_last
     )
-    return replace(config, training=training)
+    threads = config.runner.threads if found.threads is None else found.threads
+    return replace(config, training=training, runner=replace(config.runner, threads=threads))
 
 
 def share_data(old: Path, new: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import nbfinetune as nf
 from nbfinetune.engine.checkpoint import read
@@ -51,9 +52,15 @@ def test_a_run_that_was_edited_by_hand_is_done_again_bit_for_bit(tmp_path, monke
 
 def test_what_a_self_test_chose_is_chosen_again():
     config = configure(Folder(path="photos"), {"epochs": 2})
-    found = StepTuned(precision="bf16", channels_last=False, ms_per_image={})
-    chosen = replay._as_tuned(config, [found]).training
-    assert (chosen.precision, chosen.channels_last) == ("bf16", False)
+    found = StepTuned(precision="bf16", channels_last=False, ms_per_image={}, threads=1)
+    again = replay._as_tuned(config, [found])
+    chosen = again.training
+    assert (chosen.precision, chosen.channels_last, again.runner.threads) == ("bf16", False, 1)
+    unsaid = replay._as_tuned(
+        configure(Folder(path="photos"), {"threads": 3}),
+        [replace(found, threads=None)],
+    )
+    assert unsaid.runner.threads == 3
     assert replay._as_tuned(config, []) == config
 
 
