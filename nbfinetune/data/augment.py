@@ -7,6 +7,7 @@ numbers give the same pixels in any process.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nbfinetune.data.bands import Raster, pixels_of
+from nbfinetune.data.bands import Raster, pixels_of, raster_of
 from nbfinetune.data.pixels import OPERATIONS, RESAMPLING, apply_operation
 from nbfinetune.records import AugmentConfig
 
@@ -41,6 +42,10 @@ class Plan:
     box: tuple[int, int, int, int]
     flip: bool = False
     operations: tuple[tuple[str, float], ...] = ()
+
+
+Cut: TypeAlias = Callable[[NDArray[np.uint8], Plan, int, Interpolation], NDArray[np.uint8]]
+"""Box and flip of a plan out of pixels (H, W, C), at a side in pixels; see `apply`."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +139,32 @@ def apply(
     image = image.resize((size_px, size_px), RESAMPLING[interpolation])
     if plan.flip:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    for name, magnitude in plan.operations:
+    return pixels_of(_operated(image, plan.operations))
+
+
+def apply_by(
+    cut: Cut, pixels: NDArray[np.uint8], plan: Plan, size_px: int, interpolation: Interpolation
+) -> NDArray[np.uint8]:
+    """The same as `apply`, with another way to cut.
+
+    Parameters
+    ----------
+    pixels : uint8 array (H, W, C)
+
+    Returns
+    -------
+    uint8 array (size_px, size_px, C)
+    """
+    piece = cut(pixels, plan, size_px, interpolation)
+    if not plan.operations:
+        return piece
+    return pixels_of(_operated(raster_of(piece), plan.operations))
+
+
+def _operated(image: Raster, operations: Sequence[tuple[str, float]]) -> Raster:
+    for name, magnitude in operations:
         image = apply_operation(image, name, magnitude)
-    return pixels_of(image)
+    return image
 
 
 def _random_box(

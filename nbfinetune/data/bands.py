@@ -97,6 +97,13 @@ def raster_of_bytes(data: Any, size: tuple[int, int], channels: int) -> Raster:
     return _joined(planes)
 
 
+def pixels_of_bytes(data: Any, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
+    """Pixels of the same, uint8 (H, W, C), without a copy where they are of a single plane."""
+    if len(_modes(channels)) == 1:
+        return np.frombuffer(data, np.uint8).reshape(size[1], size[0], channels)
+    return pixels_of(raster_of_bytes(data, size, channels))
+
+
 def pixels_of(raster: Raster) -> NDArray[np.uint8]:
     """Pixels of an image, uint8 (H, W, C)."""
     if isinstance(raster, Bands):

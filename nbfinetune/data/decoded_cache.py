@@ -14,9 +14,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from nbfinetune.data.bands import Raster, channels_of
+import numpy as np
+from numpy.typing import NDArray
+
+from nbfinetune.data.bands import Raster, channels_of, pixels_of
 from nbfinetune.data.cache_files import (
     KEPT_FREE,
     CacheRefusal,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 OnUnused: TypeAlias = Callable[[str], None]
+Kept = TypeVar("Kept")
 
 _ASK_AGAIN_S = 1.0
 
@@ -94,17 +98,29 @@ class DecodedCache:
         UnreadableImage
             If it is not there and can't be decoded.
         """
+        return self._get(path, self._file.image, lambda image: image)
+
+    def pixels(self, path: str) -> NDArray[np.uint8]:
+        """Pixels of `image`, uint8 (H, W, C); the calling thread's until it asks again."""
+        return self._get(path, self._file.pixels, pixels_of)
+
+    def _get(
+        self,
+        path: str,
+        read: Callable[[bytes, Entry], Kept | None],
+        shaped: Callable[[Raster], Kept],
+    ) -> Kept:
         key, stamp = _key(path), _stamp(path)
         entry = self._find(key)
         if entry is not None and stamp in (None, entry.stamp):
-            kept = self._file.image(key, entry)
+            kept = read(key, entry)
             if kept is not None:
                 return kept
         image = stored_image(path, self.side_px, self.channels)
         # A file that changed while it was decoded may be half of each.
         if self._filling and stamp is not None and stamp == _stamp(path):
             self._keep(key, image, stamp)
-        return image
+        return shaped(image)
 
     def close(self) -> None:
         """Let go of the folder; the cache is of no use then."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nbfinetune.data.arrays import load_saved
-from nbfinetune.data.bands import Raster, check_channels
+from nbfinetune.data.bands import Raster, check_channels, pixels_of
 from nbfinetune.data.cache_files import cache_folder
 from nbfinetune.data.decode import UnreadableImage, channels_in, decode, open_header
 from nbfinetune.data.decoded_cache import DecodedCache, OnUnused, open_cache
@@ -72,11 +72,28 @@ class ImageSet:
         """
         if self.pixels is not None:
             return stored_image(self.pixels[number], side_px, self.channels)
-        path = self.index.path(number)
-        cache = self.cache
-        if cache is not None and (cache.side_px, cache.channels) == (side_px, self.channels):
+        path, cache = self.index.path(number), self._cache_at(side_px)
+        if cache is not None:
             return cache.image(path)
         return stored_image(path, side_px, self.channels)
+
+    def stored_pixels(self, number: int, side_px: int) -> NDArray[np.uint8]:
+        """Pixels of the same, uint8 (H, W, C); the calling thread's until it asks again.
+
+        Raises
+        ------
+        UnreadableImage
+            If it can't be decoded.
+        """
+        cache = self._cache_at(side_px)
+        if cache is not None:
+            return cache.pixels(self.index.path(number))
+        return pixels_of(self.stored(number, side_px))
+
+    def _cache_at(self, side_px: int) -> DecodedCache | None:
+        cache = self.cache
+        fits = cache is not None and (cache.side_px, cache.channels) == (side_px, self.channels)
+        return cache if fits else None
 
     def name(self, number: int) -> str:
         """What a message calls the image: its path, or its row."""

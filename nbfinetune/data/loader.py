@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbfinetune.data.augment import Interpolation
+from nbfinetune.data.augment import Cut, Interpolation
 from nbfinetune.data.decode import UnreadableImage
 from nbfinetune.data.images import ImageSet
 from nbfinetune.data.index import OnSkip, check_share
@@ -85,6 +85,8 @@ class Loader:
     depth : int, optional
         Batches in the making at most, the next one included; by default 3, and more where
         batches are so small that threads would idle.
+    cut : Cut, optional
+        As in `View`.
     shard : (rank, size)
         This process takes its share of every batch; a shard's batch may be empty, so that all
         processes see the same number.
@@ -101,6 +103,7 @@ class Loader:
     threads: int | None
     on_skip: OnSkip
     depth: int | None = None
+    cut: Cut | None = None
     shard: tuple[int, int] = (0, 1)
     skipped: dict[int, str] = field(default_factory=dict, init=False)
     _view: View = field(init=False)
@@ -110,7 +113,9 @@ class Loader:
     _prepared: _Feed | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._view = View(self.size_px, self.interpolation, self.crop_pct, self.augment, self.seed)
+        self._view = View(
+            self.size_px, self.interpolation, self.crop_pct, self.augment, self.seed, self.cut
+        )
         self._threads = self.threads or default_threads()
         self._depth = self.depth or max(3, math.ceil(2 * self._threads / self.batch_size))
 

@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-from nbfinetune.data.bands import Raster, channels_of, raster_of_bytes
+import numpy as np
+from numpy.typing import NDArray
+
+from nbfinetune.data.bands import Raster, channels_of, pixels_of_bytes, raster_of_bytes
 
 if TYPE_CHECKING:
     from io import FileIO
@@ -108,9 +111,20 @@ class PixelFile:
 
     def image(self, key: bytes, entry: Entry) -> Raster | None:
         """Image of an entry, or None where its pixels are not what was written."""
-        pixels = self._bytes(entry)
-        if len(pixels) == entry.length and self._is_right(pixels, entry):
-            return raster_of_bytes(pixels, (entry.width, entry.height), entry.channels)
+        data = self._checked(key, entry)
+        size = (entry.width, entry.height)
+        return None if data is None else raster_of_bytes(data, size, entry.channels)
+
+    def pixels(self, key: bytes, entry: Entry) -> NDArray[np.uint8] | None:
+        """The same as an array (H, W, C); the calling thread's until it asks again."""
+        data = self._checked(key, entry)
+        size = (entry.width, entry.height)
+        return None if data is None else pixels_of_bytes(data, size, entry.channels)
+
+    def _checked(self, key: bytes, entry: Entry) -> memoryview | None:
+        data = self._bytes(entry)
+        if len(data) == entry.length and self._is_right(data, entry):
+            return data
         with self._lock:
             if self._entries.get(key) == entry:
                 del self._entries[key]

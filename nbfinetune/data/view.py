@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nbfinetune.data.augment import Interpolation, apply, draw, see
+from nbfinetune.data.augment import Cut, Interpolation, apply, apply_by, draw, see
 from nbfinetune.data.images import ImageSet
 from nbfinetune.data.randomness import rng_for
 from nbfinetune.data.stored_image import stored_side
@@ -30,6 +30,8 @@ class View:
         How images are varied; None for validation.
     seed : int
         Decides the variation, with the epoch and the image's id.
+    cut : Cut, optional
+        A faster way to cut what is varied than Pillow's.
     """
 
     size_px: int
@@ -37,6 +39,7 @@ class View:
     crop_pct: float
     augment: AugmentConfig | None = None
     seed: int = 0
+    cut: Cut | None = None
 
     @property
     def side_px(self) -> int:
@@ -56,8 +59,14 @@ class View:
         UnreadableImage
             If the image can't be decoded.
         """
-        image = images.stored(number, self.side_px)
         if self.augment is None or self.augment.preset == "none":
+            image = images.stored(number, self.side_px)
             return see(image, self.size_px, self.interpolation, self.crop_pct)
-        plan = draw(self.augment, rng_for(self.seed, epoch, number), *image.size)
-        return apply(image, plan, self.size_px, self.interpolation)
+        rng = rng_for(self.seed, epoch, number)
+        if self.cut is None:
+            image = images.stored(number, self.side_px)
+            plan = draw(self.augment, rng, *image.size)
+            return apply(image, plan, self.size_px, self.interpolation)
+        pixels = images.stored_pixels(number, self.side_px)
+        plan = draw(self.augment, rng, pixels.shape[1], pixels.shape[0])
+        return apply_by(self.cut, pixels, plan, self.size_px, self.interpolation)

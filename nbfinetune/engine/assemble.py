@@ -19,6 +19,7 @@ from nbfinetune.data.index import ImageIndex, build_index
 from nbfinetune.data.loader import Loader, steps_per_epoch
 from nbfinetune.data.stored_image import stored_side
 from nbfinetune.engine.checkpoint import Checkpoint
+from nbfinetune.engine.cutting import fast_cut
 from nbfinetune.engine.device import Placement, place
 from nbfinetune.engine.losses import make_loss
 from nbfinetune.engine.progress import Whole
@@ -100,8 +101,12 @@ class Parts:
         pixels = torch.from_numpy(images)
         if self.placement.asynchronous:
             pixels = pixels.pin_memory()
-        pixels = pixels.to(self.placement.device, non_blocking=True).permute(0, 3, 1, 2)
-        batch = pixels.to(torch.float32).sub_(self.mean).div_(self.std)
+        pixels = pixels.to(self.placement.device, non_blocking=True)
+        # By whole rows of an image: taken channel by channel it is several times slower.
+        side = pixels.shape[2]
+        rows = pixels.reshape(-1, side * pixels.shape[3]).to(torch.float32)
+        rows.sub_(self.mean.flatten().repeat(side)).div_(self.std.flatten().repeat(side))
+        batch = rows.view(pixels.shape).permute(0, 3, 1, 2)
         return batch.contiguous(memory_format=self.placement.memory_format)
 
     def labels(self, labels: np.ndarray) -> Tensor:
@@ -224,16 +229,19 @@ def _loader(
     train: bool,
 ) -> Loader:
     batch = config.training.batch_size
+    interpolation = cast("Interpolation", facts.interpolation)
     return Loader(
         images,
         ids,
         size_px=size,
-        interpolation=cast("Interpolation", facts.interpolation),
+        interpolation=interpolation,
         crop_pct=facts.crop_pct,
         augment=config.augment if train else None,
         seed=config.seed,
         batch_size=batch if train else max(batch, 64),
         threads=config.data.loader_threads,
         on_skip=on_skip,
+        # What is measured is seen as any other reader of the images sees it, bit for bit.
+        cut=fast_cut(interpolation) if train else None,
         shard=(world.rank, world.size),
     )
