@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo lab screenshots test test-slow check fix docs front-end clean
+.PHONY: help demo lab screenshots test test-slow bench check fix docs front-end clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ test: front-end ## run the test suite (without the slow tests)
 
 test-slow: front-end ## run the slow tests
 	$(BIN)/python -m pytest -m slow -rP
+
+bench: front-end ## race fastai, Lightning, Hugging Face and others; BENCH=--quick for a look
+	$(BIN)/python benchmarks/bench_peers.py $(BENCH)
 
 lab: front-end ## open JupyterLab on the quickstart
 	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb

@@ -48,6 +48,8 @@ def sentence(path: str) -> str:
         said = LINK.sub(r"\1", said)
     elif suffix == ".ipynb":
         said = _heading(text)
+    elif suffix == ".json":
+        said = str(json.loads(text).get("title", ""))
     else:
         found = FIRST_COMMENT.match(text)
         said = found[1] if found else ""

@@ -35,10 +35,14 @@ class Teller(TrainerCallback):
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:
         self.began = time.perf_counter()
 
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        if not self.stepped:
+            self.task.tell("first batch")
+
     def on_step_end(self, *_: Any, **__: Any) -> None:
         if not self.stepped:
-            self.task.tell("first step")
             self.stepped = True
+            self.task.tell("first step")
 
     def on_epoch_end(self, *_: Any, **__: Any) -> None:
         self.seconds = time.perf_counter() - self.began
@@ -65,34 +69,43 @@ def measured(outputs: Any) -> dict[str, float]:
     return {"accuracy": float((outputs.predictions.argmax(1) == outputs.label_ids).mean())}
 
 
+def arguments(task: Task, folder: str) -> TrainingArguments:
+    """As the image-classification tutorial has them; workers are added, which it has none of."""
+    return TrainingArguments(
+        output_dir=folder,
+        use_cpu=task.device == "cpu",
+        bf16=task.half,
+        num_train_epochs=task.epochs,
+        per_device_train_batch_size=task.batch_size,
+        per_device_eval_batch_size=64,
+        learning_rate=task.lr,
+        weight_decay=0.01,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.1,
+        eval_strategy="epoch",
+        save_strategy="no",
+        seed=task.seed,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_num_workers=WORKERS,
+        dataloader_persistent_workers=True,
+        label_names=["labels"],
+    )
+
+
 if __name__ == "__main__":
     task = Task.given()
+    task.tell("imported")
     torch.set_num_threads(task.threads)
     train, val = datasets(task)
+    task.tell("data")
+    model = Classifier(task)
+    task.tell("model")
     with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            output_dir=folder,
-            use_cpu=True,
-            bf16=task.half,
-            num_train_epochs=task.epochs,
-            per_device_train_batch_size=task.batch_size,
-            per_device_eval_batch_size=64,
-            learning_rate=task.lr,
-            weight_decay=0.01,
-            lr_scheduler_type="cosine",
-            warmup_steps=0.1,
-            eval_strategy="epoch",
-            save_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-            remove_unused_columns=False,
-            dataloader_num_workers=WORKERS,
-            dataloader_persistent_workers=True,
-            label_names=["labels"],
-        )
         Trainer(
-            Classifier(task),
-            arguments,
+            model,
+            arguments(task, folder),
             train_dataset=train,
             eval_dataset=val,
             data_collator=collate,

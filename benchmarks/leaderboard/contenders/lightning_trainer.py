@@ -24,6 +24,10 @@ class Module(LightningModule):
     def on_train_epoch_start(self) -> None:
         self.began, self.images = time.perf_counter(), 0
 
+    def on_train_batch_start(self, *_: Any) -> None:
+        if not self.stepped and not self.images:
+            self.task.tell("first batch")
+
     def training_step(self, batch: Any, _: int) -> torch.Tensor:
         images, labels = batch
         self.images += len(images)
@@ -58,10 +62,15 @@ class Module(LightningModule):
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     task = Task.given()
+    task.tell("imported")
     torch.set_num_threads(task.threads)
     batches, val = loaders(task)
+    task.tell("data")
+    module = Module(task, len(batches))
+    task.tell("model")
     trainer = Trainer(
-        accelerator="cpu",
+        accelerator="cpu" if task.device == "cpu" else "auto",
+        devices=1,
         max_epochs=task.epochs,
         precision="bf16-mixed" if task.half else "32-true",
         logger=False,
@@ -70,4 +79,4 @@ if __name__ == "__main__":
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    trainer.fit(Module(task, len(batches)), batches, val)
+    trainer.fit(module, batches, val)

@@ -14,6 +14,7 @@ from nbfinetune.runner.speed_measure import Measuring
 
 SECONDS = 12.0
 TRIED_S = 1.5
+PRECISIONS = ("fp32", "bf16")
 
 
 def main() -> None:
@@ -21,27 +22,49 @@ def main() -> None:
     task = Task.given()
     torch.set_num_threads(task.threads)
     how = Measuring(batch_size=task.batch_size, image_size=task.image_size, classes=task.classes)
-    config, device = how.config(task.model), torch.device("cpu")
-    steps = {
-        (precision, last): fixed_step(config, Placement(device, precision, last), task.classes)
-        for precision in ("fp32", "bf16")
-        for last in (True, False)
-    }
-    way = max(steps, key=lambda one: rate(steps[one], TRIED_S, task.batch_size))
-    task.tell("tuned", way=f"{way[0]}, last={way[1]}")
+    config, device = how.config(task.model), torch.device(task.device)
+    ways = [(precision, last) for precision in PRECISIONS for last in (True, False)]
+    steps = {way: fixed_step(config, Placement(device, *way), task.classes) for way in ways}
+    tried = {way: rate(task, steps[way], TRIED_S) for way in ways}
+    way = max(ways, key=lambda one: tried[one])
+    threads = fastest_threads(task, steps[way], tried[way])
+    torch.set_num_threads(threads)
+    precision, last = way
+    said = f"{precision}, channels {'last' if last else 'first'}, {threads} threads"
+    task.tell("tuned", way=said)
     for epoch in range(task.epochs):
-        reached = rate(steps[way], SECONDS / task.epochs, task.batch_size)
-        task.tell("epoch", epoch=epoch + 1, rate=reached, images=task.batch_size, accuracy=0.0)
+        reached = rate(task, steps[way], SECONDS / task.epochs)
+        task.tell("epoch", epoch=epoch + 1, rate=reached, accuracy=0.0)
 
 
-def rate(step: Callable[[], object], seconds: float, images: int) -> float:
+def fastest_threads(task: Task, step: Callable[[], object], best: float) -> int:
+    """All of the threads, or half of them as long as that is faster."""
+    threads = task.threads
+    while task.device == "cpu" and threads > 1:
+        torch.set_num_threads(threads // 2)
+        tried = rate(task, step, TRIED_S)
+        if tried <= best:
+            break
+        threads, best = threads // 2, tried
+    return threads
+
+
+def rate(task: Task, step: Callable[[], object], seconds: float) -> float:
     """Images a second."""
     step()
+    settle(task)
     began, count = time.perf_counter(), 0
     while time.perf_counter() - began < seconds:
         step()
-        count += images
+        settle(task)
+        count += task.batch_size
     return count / (time.perf_counter() - began)
+
+
+def settle(task: Task) -> None:
+    """Wait for a device that works behind the Python code."""
+    if task.device != "cpu":
+        torch.accelerator.synchronize()
 
 
 if __name__ == "__main__":

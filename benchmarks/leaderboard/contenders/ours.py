@@ -2,55 +2,66 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 from task import Task
 
-import nbfinetune as nf
-from nbfinetune.records import EpochDone, StepDone, StepTuned
+LOOK_S = 0.05
+
+
+def settings(task: Task) -> dict[str, Any]:
+    """The task in the words of `fine_tune`."""
+    return {
+        "model": task.model,
+        "pretrained": False,
+        "checkpoint": task.weights or None,
+        "freeze": "backbone" if task.frozen else "none",
+        "augment": task.augment,
+        "image_size": task.image_size,
+        "batch_size": task.batch_size,
+        "epochs": task.epochs,
+        "lr": task.lr,
+        "device": task.device,
+        "seed": task.seed,
+        **task.settings,
+    }
 
 
 def main() -> None:
     """Train, then tell what the run's log has."""
     task = Task.given()
-    task.tell("imported")
+    began = time.perf_counter()
+    import nbfinetune as nf
+
+    # Whatever is asked of the package is imported then and not before.
+    fine_tune = nf.fine_tune
+    task.tell("imported", import_s=time.perf_counter() - began)
     folder = Path(task.data)
-    run = nf.fine_tune(
-        (str(folder / "train"), str(folder / "val")),
-        model=task.model,
-        pretrained=False,
-        checkpoint=task.weights or None,
-        image_size=task.image_size,
-        batch_size=task.batch_size,
-        epochs=task.epochs,
-        lr=task.lr,
-        threads=task.threads,
-        seed=task.seed,
-        wait=False,
-    )
-    run.wait(progress=False)
-    tell(task, run)
+    run = fine_tune((str(folder / "train"), str(folder / "val")), **settings(task))
+    task.tell("called")
+    if task.first_step_only:
+        await_first_step(run)
+    else:
+        run.wait(progress=False)
+    import run_log
+
+    run_log.tell(task, run.events())
 
 
-def tell(task: Task, run: nf.Run) -> None:
-    """What every contender tells."""
-    stepped = False
-    for event in run.events():
-        if isinstance(event, StepTuned):
-            task.tell("tuned", event.time, way=f"{event.precision}, last={event.channels_last}")
-        if isinstance(event, StepDone) and not stepped:
-            stepped = True
-            task.tell("first step", event.time)
-        if isinstance(event, EpochDone):
-            images = run.config.training.batch_size
-            task.tell(
-                "epoch",
-                event.time,
-                epoch=event.epoch,
-                rate=event.images_per_s,
-                images=images,
-                accuracy=event.accuracy,
-            )
+def await_first_step(run: Any) -> None:
+    """Stop the run once it has taken a step."""
+    from nbfinetune.records import StepDone
+
+    seen = 0
+    while True:
+        events = run.events(after=seen)
+        if any(isinstance(event, StepDone) for event in events):
+            break
+        seen = max([seen, *(event.seq for event in events)])
+        time.sleep(LOOK_S)
+    run.stop()
 
 
 if __name__ == "__main__":
