@@ -21,7 +21,7 @@ from nbfinetune.engine.frozen_features import (
     views_that_fit,
     worth_it,
 )
-from nbfinetune.engine.head_alone import HeadAlone, cut, head_alone_is_trained
+from nbfinetune.engine.head_alone import Cut, HeadAlone, cut, head_alone_is_trained
 from nbfinetune.engine.mixing import mix
 from nbfinetune.engine.validation import Measured
 from nbfinetune.errors import TrainingError
@@ -246,16 +246,15 @@ class Feeding:
         """Keep features from here on, if the model can be taken apart and there is room; say so."""
         training = self._training
         parts, progress = training.parts, training.progress
-        few = images[: min(LOOKED_AT, progress.micro_batch)]
         training.stale_mode = True
         try:
-            found = cut(training.model, few, parts.placement)
+            found = _cut_by_few(training.model, images, parts)
             free = available_bytes(parts.placement.device)
             views = progress.feature_views
             if views is None:
                 views = views_that_fit(found, parts, views_asked(training.config), free)
-        except (TrainingError, torch.OutOfMemoryError) as error:
-            self._end(str(error).splitlines()[0])
+        except TrainingError as error:
+            self._end(str(error))
             return
         if progress.feature_views is None:
             size = megabytes(found, parts, views)
@@ -279,6 +278,17 @@ class Feeding:
         if stepper.model is not module:
             stepper.model = module
             stepper.wrap()
+
+
+def _cut_by_few(model: nn.Module, images: Tensor, parts: Parts) -> Cut:
+    count = min(LOOKED_AT, len(images))
+    while True:
+        try:
+            return cut(model, images[:count], parts.placement)
+        except torch.OutOfMemoryError as error:
+            count //= 2
+            if not count:
+                raise TrainingError("there is no memory for a single image") from error
 
 
 def _alike_but_for_the_head(one: nn.Module, other: nn.Module, features: FrozenFeatures) -> bool:
