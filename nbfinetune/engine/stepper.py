@@ -121,7 +121,8 @@ class Stepper:
             finally:
                 self.optimizer.zero_grad(set_to_none=True)
 
-        return self.compiling.forward(len(piece), try_out) or self._forward
+        graph = self.compiling.forward(len(piece), try_out)
+        return self._forward if graph is None else graph
 
     def _pieces(self, images: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(images), self.micro_batch):
