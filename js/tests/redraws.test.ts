@@ -81,6 +81,18 @@ test("what a person changed is drawn in the next frame, all of it", () => {
   assert.deepEqual(charts.map((chart) => chart.drawn), [2, 1]);
 });
 
+test("live data goes on at once after what a person asked for, however long that took", () => {
+  const play = new Play();
+  play.lastTouch = -600_000;
+  const redraws = new Redraws(play);
+  const chart = new Picture(play, 300);
+  redraws.hurry([chart]);
+  play.until(20);
+  redraws.request(chart);
+  play.until(play.time + 40);
+  assert.equal(chart.drawn, 2);
+});
+
 test("nothing is drawn on a hidden page, and everything once it is looked at", () => {
   const play = new Play();
   const redraws = new Redraws(play);

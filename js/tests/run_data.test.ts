@@ -96,3 +96,15 @@ test("lines of one run differ by measure, lines of several by run", () => {
   assert.equal(new Set(colours(runs, 0)).size, 1);
   assert.notEqual(colours(runs, 0)[0], colours(runs, 1)[0]);
 });
+
+test("a line of many epochs goes without a dot for each", () => {
+  const marked = (epochs: number) => {
+    const run = new RunData();
+    const [message] = snapshot(10);
+    run.reset(message, [view(), view(...Array.from({ length: epochs }, (_, n) => epoch(n + 1)).flat()), view()]);
+    const options = { smoothing: 0, byEpoch: false, hidden: new Set<string>() };
+    return linesOf("metrics", [run], 0, options).find((line) => line.key === "macro_f1")?.markers;
+  };
+  assert.equal(marked(120), true);
+  assert.equal(marked(121), false);
+});

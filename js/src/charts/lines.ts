@@ -46,6 +46,9 @@ export interface Line {
 /** A line without its points; `place` among the chart's measures decides its looks. */
 type Style = Pick<Line, "key" | "name" | "format"> & Partial<Line> & { place: number };
 
+/** A line of more epochs goes without a dot for each: Plotly makes every dot an element of the page. */
+const MOST_MARKED = 120;
+
 const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
 const WORDS: Record<Measure, string> = {
   accuracy: "accuracy", macro_f1: "macro F1", precision: "precision", recall: "recall",
@@ -146,7 +149,7 @@ function speedLines(run: RunData, options: Options, draw: Draw): Line[] {
 
 function epochLine(run: RunData, draw: Draw, name: Measure, format: Line["format"], place: number): Line {
   return draw(
-    { key: name, name: WORDS[name], format, markers: true, place, width: 2 },
+    { key: name, name: WORDS[name], format, markers: run.epochs.length <= MOST_MARKED, place, width: 2 },
     run.epochs.map((epoch) => epoch[EPOCH_STEP] ?? 0),
     run.epochs.map((epoch) => measure(epoch, name)),
   );

@@ -95,7 +95,8 @@ export class Redraws {
     if (this.stage.hidden()) return;
     const seen = [...this.waiting].filter(([chart]) => chart.visible).sort((a, b) => a[1] - b[1]);
     if (!seen.length) return;
-    const due = this.hurried ? seen : seen.slice(0, 1);
+    const { hurried } = this;
+    const due = hurried ? seen : seen.slice(0, 1);
     this.hurried = false;
     const start = this.stage.now();
     for (const [chart] of due) {
@@ -107,7 +108,8 @@ export class Redraws {
     // Layout and paint take longer than the script, and count as well.
     this.scheduled = true;
     this.stage.painted(() => {
-      this.restUntil = start + (this.stage.now() - start) / this.share();
+      // The share is live data's: what a person asked for does not hold that up.
+      if (!hurried) this.restUntil = start + (this.stage.now() - start) / this.share();
       this.scheduled = false;
       if (this.waiting.size) this.schedule();
     });

@@ -10,6 +10,7 @@ import type { Feed } from "./feed";
 import { roundedEnd, type Span } from "./figure";
 import { type ChartName, type Line, linesOf, type Options, scaled } from "./lines";
 import { marksOf } from "./marks";
+import { plotly } from "./plotly";
 import { Redraws } from "./redraws";
 import { colour, onThemeChange, type Theme, themeAt } from "./theme";
 
@@ -34,6 +35,7 @@ export class ChartsView implements Surroundings {
   private readonly runKeys: HTMLElement[];
   private across: Span;
   private calm = "";
+  private opening = true;
   private settling: ReturnType<typeof setTimeout> | undefined;
   private theme: Theme | undefined;
   private options: Options;
@@ -51,8 +53,11 @@ export class ChartsView implements Surroundings {
     );
     this.watch(signal);
     for (const chart of this.charts.values()) chart.draw();
-    if (feed.runs.some((run) => !run.known)) feed.refresh();
-    else this.redraws.hurry(this.charts.values());
+    if (feed.runs.some((run) => !run.known)) {
+      feed.refresh();
+      // While the kernel reads the run, and once the first words are painted.
+      requestAnimationFrame(() => setTimeout(plotly));
+    } else this.redraws.hurry(this.charts.values());
   }
 
   lines(chart: ChartName): Line[] {
@@ -169,6 +174,13 @@ export class ChartsView implements Surroundings {
     else this.picture.replaceChildren();
     show(this.grid, still === "");
     const calm = this.standing();
+    if (this.opening && !this.feed.runs.some((run) => !run.known)) {
+      // A person waits for this first picture, whatever share of the time it takes.
+      this.opening = false;
+      this.calm = calm;
+      this.redraws.hurry(this.charts.values());
+      return;
+    }
     for (const [name, chart] of this.charts) if (name !== "metrics" || calm !== this.calm) this.redraws.request(chart);
     this.calm = calm;
   }
