@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -125,9 +127,11 @@ class Compiling:
 def _keep_in_own_cache() -> None:
     """Let torch keep what it compiles where it stays, and where nobody else can write.
 
-    It loads libraries and pickles from there.
+    It loads libraries and pickles from there. A folder of the user's choice stays.
     """
-    if os.environ.get(_FOLDER_VARIABLE):
+    chosen = os.environ.get(_FOLDER_VARIABLE)
+    # torch names one in the folder for temporary files as soon as it is imported.
+    if chosen and not Path(chosen).match(f"{tempfile.gettempdir()}/torchinductor_*"):
         return
     folder = cache_home() / _FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

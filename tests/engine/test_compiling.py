@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
@@ -27,7 +28,9 @@ COMPILED = {"compile": True, "epochs": 2}
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("NBFINETUNE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")  # whatever a run sets is undone
+    # As torch names it, when it is imported; what a run sets is undone afterwards.
+    usual = f"{tempfile.gettempdir()}/torchinductor_somebody"
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", usual)
     yield
     torch.compiler.reset()
 
@@ -151,6 +154,14 @@ def test_a_folder_that_cannot_be_written_is_named(engine, traced, tmp_path, monk
     log = engine(**COMPILED, cache=False).log
     (skipped,) = log.of(CompileSkipped)
     assert str(tmp_path / "cache") in skipped.reason
+
+
+def test_a_folder_of_the_users_choice_stays(tmp_path, monkeypatch):
+    chosen = str(tmp_path / "mine")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", chosen)
+    compiling._keep_in_own_cache()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == chosen
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.slow
