@@ -17,23 +17,18 @@ from nbfinetune.engine.frozen_features import (
     FrozenFeatures,
     hindrance,
     megabytes,
-    views_asked,
     views_that_fit,
     worth_it,
 )
-from nbfinetune.engine.head_alone import Cut, HeadAlone, cut, head_alone_is_trained
+from nbfinetune.engine.head_alone import HeadAlone, cut_by_few, head_alone_is_trained
 from nbfinetune.engine.mixing import mix
 from nbfinetune.engine.validation import Measured
 from nbfinetune.errors import TrainingError
 from nbfinetune.models.groups import train_mode
-from nbfinetune.models.memory import available_bytes
 from nbfinetune.records import FeaturesKept, FeaturesUnused, PhaseStarted
 
 if TYPE_CHECKING:
     from nbfinetune.engine.training import Training
-
-LOOKED_AT = 16
-"""Images by which it is found out how a model can be taken apart."""
 
 
 class Portion(NamedTuple):
@@ -145,14 +140,13 @@ class Feeding:
             return stepper.step(portion.inputs, portion.targets)
         with features.cut.listening(model, dropping=True) as seen:
             loss = stepper.step(portion.inputs, portion.targets)
-        # Where memory ran out, the pieces of the first try come before those of the last.
-        features.put(epoch, portion.ids, torch.cat(seen)[-len(portion.ids) :])
+        self._keep(features, epoch, portion.ids, seen)
         return loss
 
     def validated(self, model: nn.Module) -> Iterator[Measured | None] | None:
         """What a model of the run says of the validation images, where features serve for it."""
         features = self._features
-        if features is None or not _alike_but_for_the_head(model, self._training.model, features):
+        if features is None or not features.cut.alike_before(model, self._training.model):
             return None
         return features.validated(model, self._training.parts)
 
@@ -231,7 +225,14 @@ class Feeding:
         with training.parts.placement.autocast(), features.cut.listening(model) as seen:
             for start in range(0, len(images), piece):
                 model(images[start : start + piece])
-        features.put(view, batch.ids, torch.cat(seen))
+        self._keep(features, view, batch.ids, seen)
+
+    def _keep(self, features: FrozenFeatures, view: int, ids: Ids, seen: list[Tensor]) -> None:
+        try:
+            # Where memory ran out, the pieces of the first try come before those of the last.
+            features.put(view, ids, torch.cat(seen)[-len(ids) :])
+        except torch.OutOfMemoryError as error:
+            self._end(str(error).splitlines()[0])
 
     def _nothing_yet(self) -> Portion:
         none = np.zeros(0, np.int64)
@@ -248,11 +249,8 @@ class Feeding:
         parts, progress = training.parts, training.progress
         training.stale_mode = True
         try:
-            found = _cut_by_few(training.model, images, parts)
-            free = available_bytes(parts.placement.device)
-            views = progress.feature_views
-            if views is None:
-                views = views_that_fit(found, parts, views_asked(training.config), free)
+            found = cut_by_few(training.model, images, parts.placement)
+            views = progress.feature_views or views_that_fit(found, training)
         except TrainingError as error:
             self._end(str(error))
             return
@@ -278,26 +276,3 @@ class Feeding:
         if stepper.model is not module:
             stepper.model = module
             stepper.wrap()
-
-
-def _cut_by_few(model: nn.Module, images: Tensor, parts: Parts) -> Cut:
-    count = min(LOOKED_AT, len(images))
-    while True:
-        try:
-            return cut(model, images[:count], parts.placement)
-        except torch.OutOfMemoryError as error:
-            count //= 2
-            if not count:
-                raise TrainingError("there is no memory for a single image") from error
-
-
-def _alike_but_for_the_head(one: nn.Module, other: nn.Module, features: FrozenFeatures) -> bool:
-    """Whether the layers before the head are the same in both, bit for bit."""
-    if one is other:
-        return True
-    theirs = other.state_dict()
-    return all(
-        torch.equal(value, theirs[name])
-        for name, value in one.state_dict().items()
-        if not name.startswith(f"{features.cut.name}.")
-    )

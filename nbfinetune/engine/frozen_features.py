@@ -15,6 +15,7 @@ from nbfinetune.engine.assemble import Parts
 from nbfinetune.engine.head_alone import Cut, head_alone_is_trained, logits_of
 from nbfinetune.engine.validation import Measured
 from nbfinetune.errors import TrainingError
+from nbfinetune.models.memory import available_bytes
 from nbfinetune.records import FineTuneConfig
 
 if TYPE_CHECKING:
@@ -72,13 +73,13 @@ class FrozenFeatures:
 
         Images that can't be decoded are not missed.
         """
+        unknown = (
+            ids[~self._known[view, self._row[ids]]] for ids in self._train.ids_by_batch(view)
+        )
         return [
             position
-            for position, ids in enumerate(self._train.ids_by_batch(view))
-            if not all(
-                known or int(number) in self._train.skipped
-                for number, known in zip(ids, self._known[view, self._row[ids]], strict=True)
-            )
+            for position, ids in enumerate(unknown)
+            if any(int(number) not in self._train.skipped for number in ids)
         ]
 
     def validated(self, model: nn.Module, parts: Parts) -> Iterator[Measured | None]:
@@ -147,28 +148,25 @@ def hindrance(training: Training) -> str | None:
     return None
 
 
-def views_that_fit(cut: Cut, parts: Parts, wanted: int, available: int) -> int:
-    """How many views may be kept, at most `wanted`.
-
-    Parameters
-    ----------
-    available : int
-        Bytes of memory that are free.
+def views_that_fit(cut: Cut, training: Training) -> int:
+    """How many views there is memory for, at most as many as are asked for.
 
     Raises
     ------
     TrainingError
-        If there is no room for one, with the figures.
+        If there is no room for one, with the figures; or only for such as are over.
     """
-    budget = MEMORY_SHARE * available
+    parts, over = training.parts, training.progress.epoch
+    budget = MEMORY_SHARE * available_bytes(parts.placement.device)
     fitting = int((budget / cut.image_bytes - len(parts.val.ids)) // len(parts.train.ids))
     if fitting < 1:
-        needed = megabytes(cut, parts, 1)
         raise TrainingError(
-            f"they take {needed:,.0f} MB, and {budget / 1e6:,.0f} MB are theirs: "
+            f"they take {megabytes(cut, parts, 1):,.0f} MB, and {budget / 1e6:,.0f} MB are theirs: "
             f"{MEMORY_SHARE:.0%} of the free memory"
         )
-    return min(wanted, fitting)
+    if fitting <= over:
+        raise TrainingError(f"there is memory for {fitting} views, and {over} epochs are over")
+    return min(views_asked(training.config), fitting)
 
 
 def megabytes(cut: Cut, parts: Parts, views: int) -> float:

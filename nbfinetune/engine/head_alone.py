@@ -17,6 +17,9 @@ from nbfinetune.errors import TrainingError
 from nbfinetune.models.groups import train_mode
 from nbfinetune.models.heads import head_names, is_under
 
+LOOKED_AT = 16
+"""Images by which it is found out how a model can be taken apart."""
+
 _CLOSE = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 2e-2}
 """Relative difference of a feature that was scaled once from one that was scaled otherwise."""
 
@@ -55,6 +58,17 @@ class Cut:
         """Training mode for the head, evaluation mode for all else."""
         model.eval()
         train_mode(self.head(model))
+
+    def alike_before(self, one: nn.Module, other: nn.Module) -> bool:
+        """Whether the layers before the head are the same in both, bit for bit."""
+        if one is other:
+            return True
+        theirs = other.state_dict()
+        return all(
+            torch.equal(value, theirs[name])
+            for name, value in one.state_dict().items()
+            if not is_under(name, (self.name,))
+        )
 
     @contextmanager
     def listening(self, model: nn.Module, *, dropping: bool = False) -> Iterator[list[Tensor]]:
@@ -140,6 +154,18 @@ def cut(model: nn.Module, images: Tensor, placement: Placement) -> Cut:
     if not ends:
         raise TrainingError("the model goes on behind its head")
     return Cut(heads[0], _dropout(plain, varied), plain.shape[1:], plain.dtype)
+
+
+def cut_by_few(model: nn.Module, images: Tensor, placement: Placement) -> Cut:
+    """The same by the first images of a batch, as many as the memory allows."""
+    count = min(LOOKED_AT, len(images))
+    while True:
+        try:
+            return cut(model, images[:count], placement)
+        except torch.OutOfMemoryError as error:
+            count //= 2
+            if not count:
+                raise TrainingError("there is no memory for a single image") from error
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from nbfinetune.data.sources import Accepted
 from nbfinetune.records import (
     Event,
+    FeaturesKept,
+    FeaturesUnused,
     FineTuneConfig,
     LearningRateFound,
     PlannedEdit,
@@ -43,7 +45,8 @@ def again(run: Run) -> tuple[Accepted, FineTuneConfig]:
     log = in_force([*as_applied(config.planned), *made])
     edits = tuple(PlannedEdit(step=entry.step, edit=entry.edit) for entry in log)
     accepted = Accepted(config.data.source, partial(share_data, run.path), run.id)
-    return accepted, replace(_as_tuned(_with_found_lr(config, told), told), planned=edits)
+    config = _with_views(_as_tuned(_with_found_lr(config, told), told), told)
+    return accepted, replace(config, planned=edits)
 
 
 def _with_found_lr(config: FineTuneConfig, told: Sequence[Event]) -> FineTuneConfig:
@@ -64,6 +67,15 @@ def _as_tuned(config: FineTuneConfig, told: Sequence[Event]) -> FineTuneConfig:
     )
     threads = config.runner.threads if found.threads is None else found.threads
     return replace(config, training=training, runner=replace(config.runner, threads=threads))
+
+
+def _with_views(config: FineTuneConfig, told: Sequence[Event]) -> FineTuneConfig:
+    """The config with as many views as its run has kept, where memory was short even none."""
+    for event in told:
+        if isinstance(event, (FeaturesKept, FeaturesUnused)):
+            views = event.views if isinstance(event, FeaturesKept) else 0
+            return replace(config, training=replace(config.training, feature_views=views))
+    return config
 
 
 def share_data(old: Path, new: Path) -> None:

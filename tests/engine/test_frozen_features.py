@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from nbfinetune.data.view import View
-from nbfinetune.engine import feeding, head_alone
+from nbfinetune.engine import frozen_features, head_alone
 from nbfinetune.engine.device import Placement
 from nbfinetune.engine.feeding import Feeding
 from nbfinetune.errors import TrainingError
@@ -185,11 +185,11 @@ def test_where_features_are_of_no_use_that_is_said_and_nothing_else_changes(head
 
 def test_where_memory_is_short_fewer_views_are_kept_or_none(head, monkeypatch):
     row = 16 * 4
-    monkeypatch.setattr(feeding, "available_bytes", lambda _: int(4 * row * (120 * 2 + 45)))
+    monkeypatch.setattr(frozen_features, "available_bytes", lambda _: int(4 * row * (120 * 2 + 45)))
     (told,) = head(epochs=6).log.of(FeaturesKept)
     assert told.views == 2
     assert told.megabytes == pytest.approx(row * (2 * 120 + 40) / 1e6)
-    monkeypatch.setattr(feeding, "available_bytes", lambda _: 20_000)
+    monkeypatch.setattr(frozen_features, "available_bytes", lambda _: 20_000)
     (told,) = head(epochs=5).log.of(FeaturesUnused)
     assert "25% of the free memory" in told.reason
 

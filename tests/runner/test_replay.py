@@ -9,7 +9,7 @@ from msgspec.structs import replace
 import nbfinetune as nf
 from nbfinetune.engine.checkpoint import read
 from nbfinetune.errors import ConfigError
-from nbfinetune.records import Folder, StepTuned
+from nbfinetune.records import FeaturesKept, FeaturesUnused, Folder, StepTuned
 from nbfinetune.runner import replay
 from nbfinetune.runner.settings import configure
 from nbfinetune.schedules import Constant, through
@@ -62,6 +62,13 @@ def test_what_a_self_test_chose_is_chosen_again():
     )
     assert unsaid.runner.threads == 3
     assert replay._as_tuned(config, []) == config
+
+
+def test_as_many_views_are_kept_again_as_there_was_memory_for():
+    config = configure(Folder(path="photos"), {"epochs": 9, "freeze": "backbone"})
+    kept, unused = FeaturesKept(views=3, megabytes=1.0), FeaturesUnused(reason="no room")
+    for told, views in (([kept, unused], 3), ([unused], 0), ([], None)):
+        assert replay._with_views(config, told).training.feature_views == views
 
 
 def test_replay_takes_nothing_beside_the_run():
