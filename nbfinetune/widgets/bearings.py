@@ -12,14 +12,13 @@ from nbfinetune.records import (
     EpochDone,
     RunFailed,
     RunFinished,
-    RunRestored,
-    RunResumed,
     RunStarted,
     Status,
     StepDone,
 )
 from nbfinetune.runner.speed_notes import SpeedNote, speed_notes
 from nbfinetune.store import RunStore
+from nbfinetune.widgets.time_left import time_left
 
 
 class Bearings(Struct, frozen=True, kw_only=True):
@@ -36,7 +35,7 @@ class Bearings(Struct, frozen=True, kw_only=True):
     step, steps, epoch, epochs : int
         Done and planned; `epoch` is the one in hand, from 1.
     eta_s : float, optional
-        Seconds that are left at the pace so far.
+        Seconds that are left; see `time_left`.
     images_per_s, memory_mb, loss, accuracy : float, optional
         Newest figures; `accuracy` is the best epoch's.
     device : str
@@ -108,7 +107,7 @@ def _progress(store: RunStore, started: RunStarted, status: Status) -> dict[str,
         "step": done,
         "steps": steps,
         "epoch": min(done // started.steps_per_epoch + 1, epochs),
-        "eta_s": _eta(store, started, step, steps) if status == "running" else None,
+        "eta_s": _left(store, started, step, steps) if status == "running" else None,
         "images_per_s": step.images_per_s if step else None,
         "memory_mb": step.memory_mb if step else None,
         "loss": step.loss if step else None,
@@ -117,15 +116,5 @@ def _progress(store: RunStore, started: RunStarted, status: Status) -> dict[str,
     }
 
 
-def _eta(store: RunStore, started: RunStarted, step: StepDone | None, steps: int) -> float | None:
-    """Seconds left at the pace since the run last began or went on."""
-    if step is None:
-        return None
-    marks = [started, store.last(RunResumed), store.last(RunRestored)]
-    mark = max((m for m in marks if m), key=lambda event: event.seq)
-    taken = step.step - mark.step
-    # One step's time says too little.
-    if taken <= 1 or step.time <= mark.time:
-        return None
-    pace = (step.time - mark.time) / taken
-    return max(0.0, (steps - step.step) * pace - (time.time() - step.time))
+def _left(store: RunStore, started: RunStarted, step: StepDone | None, steps: int) -> float | None:
+    return None if step is None else time_left(store, started, step, steps, time.time())

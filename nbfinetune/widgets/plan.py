@@ -90,7 +90,8 @@ def _length(config: FineTuneConfig, times: EpochTimes | None) -> str:
         about, then = f" of about {span(times.images_s)}", ", a fraction of that"
         if times.kept_s is not None:
             then = f", about {span(times.kept_s)} each"
-    return f"{length}: {which}{about}, {rest} on kept features{then}"
+    through = "" if about else " with the whole model"
+    return f"{length}: {which}{about}{through}, {rest} on kept features{then}"
 
 
 def times_of_runs(config: FineTuneConfig) -> EpochTimes | None:

@@ -54,11 +54,11 @@ def test_the_plan_says_what_is_trained(settings: dict[str, Any], said: str) -> N
             EpochTimes(14.2),
             "10 epochs: the first 4 of about 14 s, the others on kept features, a fraction of that",
         ),
-        ({}, None, "10 epochs: the first 4, the others on kept features"),
+        ({}, None, "10 epochs: the first 4 with the whole model, the others on kept features"),
         (
             {"freeze": "none", "freeze_epochs": 6},
             None,
-            "10 epochs: the first 4, the next 2 on kept features",
+            "10 epochs: the first 4 with the whole model, the next 2 on kept features",
         ),
         ({"feature_views": 10}, EpochTimes(14.2), "10 epochs of about 14 s"),
         ({"mixup": 0.2}, EpochTimes(14.2), "10 epochs of about 14 s"),
