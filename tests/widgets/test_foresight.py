@@ -6,9 +6,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
+from nbfinetune.models.speed import Speed
 from nbfinetune.records import FineTuneConfig
+from nbfinetune.runner.speed_book import SpeedBook, this_place
 from nbfinetune.widgets import looker
 from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
@@ -132,4 +135,21 @@ def test_the_surface_refuses_to_start_a_batch_that_can_not_fit() -> None:
     assert "24 do" in widget._press("start", None)
     memory = [row for row in widget.slot("model").card["rows"] if row[0] == "Memory"]
     assert memory == [["Memory", "about 2 GB for 48 images of 224 px; 1 GB are free", "bad"]]
+    widget.close()
+
+
+def test_the_plan_and_the_card_tell_the_time_by_measured_speeds() -> None:
+    where = msgspec.structs.asdict(this_place())
+    measured = Speed(
+        **where, name="resnet18", image_size=224, batch_size=16, trained="head", images=16,
+        forward_ms=2400.0, train_ms=2800.0,
+    )  # fmt: skip
+    SpeedBook().add([measured])
+    widget = FineTuneWidget("digits", batch_size=16, freeze="backbone", epochs=10)
+    bar, told = widget.slot("bar"), threading.Event()
+    said = "10 epochs: the first 4 of about 17 s, the others on kept features, a fraction of that"
+    bar.observe(lambda _: said in bar.state["plan"] and told.set(), "state")
+    assert said in bar.state["plan"] or told.wait(30), bar.state["plan"]
+    [[_, epoch, _]] = [row for row in widget.slot("model").card["rows"] if row[0] == "An epoch"]
+    assert epoch.startswith("about 17 s on the CPU (measured here); after 4 a fraction")
     widget.close()
