@@ -10,7 +10,6 @@ import re
 import shutil
 import stat
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, TypeAlias
 
 from nbfinetune.data.folders import SUFFIXES, find_layout, is_hidden, looks_like_image, subfolders
-from nbfinetune.data.machine import cache_home
+from nbfinetune.data.machine import cache_home, scratch_folder
 from nbfinetune.errors import DataError
 
 ARCHIVE_SUFFIXES = (
@@ -95,12 +94,11 @@ def unpacked(path: Path) -> Path:
     Raises
     ------
     DataError
-        As `check_archive`, and if there is no room.
+        As `check_archive`, and if there is no room or the cache can't be written.
     """
     target = _place(path)
     if not target.is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))
+        scratch = scratch_folder(target.parent.name, ".unpacking-")
         try:
             _extract(path, scratch)
             _take_name(scratch, target)

@@ -237,6 +237,9 @@ def _stamp(path: str) -> Stamp | None:
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, CacheRefusal):
+        return str(error)
+    what = str(error)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
-    return str(error)
+        what = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+    return f"{what}; let the environment variable NBFINETUNE_CACHE name another folder"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -21,7 +20,7 @@ from nbfinetune.data.bands import CONVERTIBLE, pixels_of
 from nbfinetune.data.decode import channels_in, decode_as, has_alpha
 from nbfinetune.data.file_lists import Columns, list_columns, part_of
 from nbfinetune.data.listing import FileList
-from nbfinetune.data.machine import cache_home
+from nbfinetune.data.machine import scratch_folder
 from nbfinetune.data.opened import Opened, Unit
 from nbfinetune.errors import DataError
 
@@ -32,9 +31,7 @@ class Scratch:
     """A folder in the cache that goes when nothing refers to it any more."""
 
     def __init__(self) -> None:
-        home = cache_home() / "exported"
-        home.mkdir(parents=True, exist_ok=True)
-        self.path = Path(tempfile.mkdtemp(dir=home))
+        self.path = scratch_folder("exported")
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import tempfile
 from pathlib import Path
 
+from nbfinetune.errors import DataError
+
 _MOST = 16
+_CGROUP = Path("/sys/fs/cgroup")
+# Microseconds on a CPU in so many microseconds; the first is of cgroups v2, the others of v1.
+_CGROUP_FILES = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
 
 
 def default_threads() -> int:
-    """Threads that decode where nobody chose: the CPUs this process may use, at most 16."""
+    """Threads that decode where nobody chose: the CPUs this process may use, at most 16.
+
+    A container that gets the time of two CPUs has two, however many it sees.
+    """
     try:
         cpus = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
         cpus = os.cpu_count() or 1
-    return min(cpus, _MOST)
+    return min(cpus, _MOST, *_cpus_of_cgroup(_CGROUP))
 
 
 def cache_home() -> Path:
@@ -27,3 +37,42 @@ def cache_home() -> Path:
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
         return Path(local) / "nbfinetune"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbfinetune"
+
+
+def scratch_folder(kind: str, prefix: str = "") -> Path:
+    """New folder in the cache, for its maker alone.
+
+    Parameters
+    ----------
+    kind : str
+        Folder of `cache_home` in which it is made.
+    prefix : str
+        Of its name.
+
+    Raises
+    ------
+    DataError
+        If the cache can't be written.
+    """
+    home = cache_home() / kind
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=home))
+    except OSError as error:
+        raise DataError(
+            f"{home} can't be written ({error.strerror or error}); "
+            "let the environment variable NBFINETUNE_CACHE name a folder that can"
+        ) from error
+
+
+def _cpus_of_cgroup(root: Path) -> list[int]:
+    for names in _CGROUP_FILES:
+        try:
+            told = " ".join((root / name).read_text() for name in names)
+            quota, period = map(int, told.split())
+        except (OSError, ValueError):
+            # No such cgroup, or "max": there is no limit.
+            continue
+        if quota > 0:
+            return [math.ceil(quota / period)]
+    return []

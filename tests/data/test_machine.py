@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from nbfinetune.data import machine
+from nbfinetune.errors import DataError
 
 
 def test_the_cache_lies_in_the_users_cache_folder_unless_told_otherwise(monkeypatch, tmp_path):
@@ -16,3 +21,42 @@ def test_the_cache_lies_in_the_users_cache_folder_unless_told_otherwise(monkeypa
     assert machine.cache_home() == tmp_path / "xdg" / "nbfinetune"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert machine.cache_home() == Path.home() / ".cache" / "nbfinetune"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process give up CPUs")
+def test_a_process_bound_to_one_core_decodes_on_one_thread():
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        "from nbfinetune.data.machine import default_threads; print(default_threads())"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "threads"),
+    [
+        ({"cpu.max": "100000 100000\n"}, 1),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "250000 100000\n"}, 3),
+        ({"cpu.max": "max 100000\n"}, 8),
+        ({"cpu.max": "nonsense"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
+        ({}, 8),
+    ],
+)
+def test_a_containers_share_of_time_bounds_the_threads(files, threads, tmp_path, monkeypatch):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert machine.default_threads() == threads
+
+
+def test_a_cache_that_can_not_be_written_is_named_with_a_remedy(tmp_path, monkeypatch):
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("NBFINETUNE_CACHE", str(tmp_path / "a file"))
+    with pytest.raises(DataError, match="a file/archives can't be written .*NBFINETUNE_CACHE"):
+        machine.scratch_folder("archives")
