@@ -64,8 +64,10 @@ _CACHE = "The run decodes the images in every epoch, which is a little slower."
 
 
 def _tuned(event: StepTuned) -> SpeedNote:
-    before = "an earlier run’s self-test" if event.remembered else "self-test"
-    text = f"{way_in_words(event)}{_gain(event)}; {before}"
+    text = f"{way_in_words(event)}: the usual way, as the self-test ran out of time"
+    if event.ms_per_image:
+        before = "an earlier run’s self-test" if event.remembered else "self-test"
+        text = f"{way_in_words(event)}{_gain(event)}; {before}"
     return SpeedNote(text=text, help=f"{_laps(event)}{_OVERRULE}")
 
 

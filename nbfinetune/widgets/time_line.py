@@ -9,6 +9,8 @@ from nbfinetune.records import (
     CacheUnused,
     CommandApplied,
     Event,
+    FeaturesKept,
+    FeaturesUnused,
     LayersUnfrozen,
     OptimizerChanged,
     RunFailed,
@@ -35,6 +37,15 @@ def _optimizer(event: OptimizerChanged) -> str:
     return "optimizer: " + ", ".join(f"{name} {v:.3g}" for name, v in event.values.items())
 
 
+def _kept(event: FeaturesKept) -> str:
+    return f"features of {event.views} view{'s' * (event.views != 1)} are kept from here on"
+
+
+def _unused(event: FeaturesUnused) -> str | None:
+    # Before the first step it changes nothing in the curves.
+    return f"features are kept no longer: {event.reason}" if event.step else None
+
+
 def _command(event: CommandApplied) -> str | None:
     # The other commands have events of their own.
     return "checkpoint saved on request" if isinstance(event.command, SaveCheckpoint) else None
@@ -46,6 +57,8 @@ _WORDS: dict[type, Any] = {
     CommandApplied: _command,
     LayersUnfrozen: lambda e: f"layers thawed: {e.trainable_parameters:,} parameters train",
     BatchSizeReduced: lambda e: f"out of memory: batches go in pieces of {e.micro_batch}",
+    FeaturesKept: _kept,
+    FeaturesUnused: _unused,
     CacheUnused: lambda e: e.reason,
     RunRestored: lambda e: f"taken up again from step {e.step:,}",
     RunPaused: "paused",

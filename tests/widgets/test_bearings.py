@@ -107,7 +107,7 @@ def test_an_ending_says_why(store: RunStore) -> None:
 
 def test_what_was_chosen_for_speed_stands_beside_the_figures(store: RunStore) -> None:
     assert bearings(store).notes == ()
-    store.append([StepTuned(precision="bf16", channels_last=True, ms_per_image={})])
+    store.append([StepTuned(precision="bf16", channels_last=True, ms_per_image={"bf16": 2.0})])
     assert [note.text for note in bearings(store).notes] == ["bf16, channels last; self-test"]
 
 
