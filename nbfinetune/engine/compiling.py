@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nbfinetune.data.machine import cache_home
 from nbfinetune.engine import randomness
@@ -98,9 +98,9 @@ class Compiling:
         buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
         streams = randomness.capture(device)
         try:
-            _keep_in_own_cache()
+            keep_in_own_cache()
             torch.compiler.reset()  # graphs of what the model was before are of no more use
-            graph: Forward = torch.compile(model, backend=BACKEND, dynamic=False)
+            graph = graph_of(model)
             try_out(graph)
         except torch.OutOfMemoryError:
             raise
@@ -124,10 +124,21 @@ class Compiling:
             self._training.recorder.emit(told)
 
 
-def _keep_in_own_cache() -> None:
+def graph_of(model: nn.Module) -> Forward:
+    """The forward pass of a model, to be compiled when it is called, for that number of images."""
+    graph: Forward = torch.compile(model, backend=BACKEND, dynamic=False)
+    return graph
+
+
+def keep_in_own_cache() -> None:
     """Let torch keep what it compiles where it stays, and where nobody else can write.
 
     It loads libraries and pickles from there. A folder of the user's choice stays.
+
+    Raises
+    ------
+    OSError
+        If the folder can't be made, or is someone else's.
     """
     chosen = os.environ.get(_FOLDER_VARIABLE)
     # torch names one in the folder for temporary files as soon as it is imported.

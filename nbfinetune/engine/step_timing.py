@@ -121,12 +121,20 @@ def fixed_step(config: FineTuneConfig, placement: Placement, classes: int) -> Ca
     config : FineTuneConfig
         As for `time_steps`.
     """
+    stepper, pixels, labels = fixed_batch(config, placement, classes)
+    return lambda: stepper.step(pixels, labels)
+
+
+def fixed_batch(
+    config: FineTuneConfig, placement: Placement, classes: int
+) -> tuple[Stepper, Tensor, Tensor]:
+    """What `fixed_step` steps with: a stepper, and images and labels of a batch of noise."""
     inputs = model_input(config.model.name, config.model.in_chans)
     size = choose_image_size(inputs, config.data.image_size, inputs.size_px)
     stepper = _stepper(config, placement, classes, size)
     batch = config.training.batch_size
     pixels, labels = noise(placement, batch, config.model.in_chans, size, classes)
-    return lambda: stepper.step(pixels, labels)
+    return stepper, pixels, labels
 
 
 def still_stepper(parts: Parts, groups: Sequence[LayerGroup], config: FineTuneConfig) -> Stepper:

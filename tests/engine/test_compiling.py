@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_written_is_named(engine, traced, tmp_path, monk
 def test_a_folder_of_the_users_choice_stays(tmp_path, monkeypatch):
     chosen = str(tmp_path / "mine")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", chosen)
-    compiling._keep_in_own_cache()
+    compiling.keep_in_own_cache()
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == chosen
     assert not (tmp_path / "cache").exists()
 
