@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nbfinetune.engine.frozen_features import views_asked
 from nbfinetune.models.head_epochs import epochs_on_kept_features, feature_views, head_epochs
 from nbfinetune.records import Named
 from nbfinetune.runner.settings import configure
@@ -47,6 +48,12 @@ def test_features_are_kept_where_an_image_gives_the_same_ones_again(
     settings: dict[str, Any], views: int
 ) -> None:
     assert feature_views(configure(Named(name="digits"), settings)) == views
+
+
+@pytest.mark.parametrize("settings", [{}, {"augment": "none"}, {"feature_views": 3}])
+def test_a_run_keeps_as_many_views_as_are_foretold(settings: dict[str, Any]) -> None:
+    config = configure(Named(name="digits"), settings)
+    assert feature_views(config) == views_asked(config)
 
 
 def test_epochs_gain_once_every_view_was_seen() -> None:
