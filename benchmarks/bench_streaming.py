@@ -8,8 +8,6 @@ Chromium. The figures should not grow from row to row.
 from __future__ import annotations
 
 import json
-import math
-import os
 import shutil
 import subprocess
 import sys
@@ -19,11 +17,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
+sys.path.append(str(ROOT / "benchmarks"))
 
-from chart_runs import filled  # noqa: E402
 from charts_page import ChartsPage  # noqa: E402
 from comm_ear import recording  # noqa: E402
 from jupyter_client.session import Session  # noqa: E402
+from long_runs import long_run  # noqa: E402
 from playwright.sync_api import Browser, CDPSession, sync_playwright  # noqa: E402
 
 from nbfinetune.store import RunStore  # noqa: E402
@@ -45,21 +44,6 @@ for _ in range({updates}):
     step += {each}
     time.sleep(1 / {rate})
 """
-
-
-def long_run(folder: Path, steps: int) -> RunStore:
-    """A live run with so many steps, written past the events' way since that would take minutes."""
-    store = filled(folder, 0)
-    store.claim(os.getpid())
-    seq = store.last_seq()
-    rows = (
-        (seq + i, 1.8e9 + i, i, 1, math.exp(-i / steps) + math.sin(i), 1e-3, 300.0, 0.004, 512.0)
-        for i in range(1, steps + 1)
-    )
-    with store._writing() as db:  # noqa: SLF001
-        db.executemany("INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?)", rows)
-        db.execute("UPDATE run SET last_seq = ?", (seq + steps,))
-    return store
 
 
 def writer(folder: Path, first: int) -> subprocess.Popen[bytes]:

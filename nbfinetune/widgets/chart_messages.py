@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -100,7 +101,8 @@ def snapshot(run: int, history: RunHistory | None, trouble: str = "") -> Message
 def delta(run: int, history: RunHistory, update: Update) -> Message:
     """What an update adds to a snapshot; as large as what is new, whatever the run's length."""
     planned = changes_plan(update.events)
-    epochs = [event for event in history.epochs if event.seq > update.after]
+    new = takewhile(lambda epoch: epoch.seq > update.after, reversed(history.epochs))
+    epochs = [*new][::-1]
     content = {
         "kind": "delta",
         "run": run,
