@@ -12,6 +12,7 @@ from nbfinetune.records import (
     FeaturesKept,
     FeaturesUnused,
     LayersUnfrozen,
+    PhaseStarted,
     StepTuned,
 )
 from nbfinetune.runner.quantities import bytes_in_words
@@ -45,7 +46,7 @@ class SpeedNote(Struct, frozen=True, kw_only=True):
 def speed_notes(store: RunStore) -> tuple[SpeedNote, ...]:
     """What holds now of a run; costs the same however long it is."""
     tuned, features = store.last(StepTuned), _features(store)
-    skipped, uncached = store.last(CompileSkipped), store.last(CacheUnused)
+    skipped, uncached = _skipped(store), store.last(CacheUnused)
     return (
         *([_tuned(tuned)] if tuned else ()),
         *([features] if features else ()),
@@ -100,6 +101,14 @@ def _features(store: RunStore) -> SpeedNote | None:
     if isinstance(newest, FeaturesUnused):
         return _warning(f"features are not kept: {newest.reason}", _FEATURES)
     return None
+
+
+def _skipped(store: RunStore) -> CompileSkipped | None:
+    """Why steps are not compiled; None once they are, which may come later in a run."""
+    skipped, phase = store.last(CompileSkipped), store.last(PhaseStarted)
+    if skipped is None or phase is None or phase.seq < skipped.seq:
+        return skipped
+    return None if phase.phase.startswith("compiling") else skipped
 
 
 def _warning(text: str, told: str) -> SpeedNote:

@@ -16,6 +16,7 @@ from nbfinetune.records import (
     FineTuneConfig,
     LayersUnfrozen,
     Named,
+    PhaseStarted,
     StepTuned,
 )
 from nbfinetune.runner.run import Run
@@ -101,3 +102,13 @@ def test_what_could_not_be_done_is_a_warning(store: RunStore) -> None:
         "decoded images are not kept for later epochs: disk full",
     ]
     assert {note.tone for note in speed_notes(store)} == {"warn"}
+
+
+def test_steps_that_are_compiled_after_all_are_no_longer_warned_of(store: RunStore) -> None:
+    store.append([PhaseStarted(phase="compiling resnet18")])
+    store.append([CompileSkipped(reason="the head alone is trained, on kept features")])
+    assert texts(store) == ["not compiled: the head alone is trained, on kept features"]
+    store.append([PhaseStarted(step=9, phase="reading the images")])
+    assert len(texts(store)) == 1
+    store.append([PhaseStarted(step=9, phase="compiling resnet18")])
+    assert texts(store) == []
