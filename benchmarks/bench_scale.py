@@ -81,7 +81,7 @@ def training(steps: int) -> None:
     run = tiny_run(steps)
     looks = followed(run, steps)
     with RunStore.open(run.path) as store:
-        taken, times = (store.steps()[name] for name in ("step", "time"))
+        taken, times = store.steps("step", "time").values()
     awaited(run, worker_gone)
     # With the log that SQLite folds in when the last one closes the file.
     size = sum(file.stat().st_size for file in run.path.glob("run.sqlite*"))

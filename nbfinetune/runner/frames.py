@@ -36,7 +36,7 @@ def metrics(store: RunStore, split: str) -> pd.DataFrame:
     import pandas as pd
 
     if split == "step":
-        steps = store.steps()
+        steps = store.steps("step", *STEP_METRICS)
         columns = {name: steps[name] for name in STEP_METRICS}
         return pd.DataFrame(columns, index=pd.Index(steps["step"], name="step"))
     if split == "epoch":

@@ -142,11 +142,13 @@ class RunReader:
             ).fetchall()
         return [from_log(body) for (body,) in rows]
 
-    def steps(self, after: int = 0) -> dict[str, np.ndarray]:
-        """Every field of the `StepDone` events as an array, in the order of the steps.
+    def steps(self, *fields: str, after: int = 0) -> dict[str, np.ndarray]:
+        """Fields of the `StepDone` events as arrays, in the order of the steps.
 
         Parameters
         ----------
+        *fields : str
+            Those that are wanted, all by default; each takes its time in a long run.
         after : int
             Only steps with a greater `seq`.
 
@@ -155,10 +157,13 @@ class RunReader:
         dict of str to ndarray, each of shape (steps,)
             int64 for `seq`, `step` and `epoch`, else float64.
         """
+        known = StepDone.__struct_fields__
+        if unknown := [name for name in fields if name not in known]:
+            raise StoreError(f"a step has no {unknown[0]!r}; it has {', '.join(known)}")
+        names = fields or known
+        asked = f"SELECT {', '.join(names)} FROM steps WHERE step >= ? ORDER BY step"  # noqa: S608
         with self._reading() as db:
-            first = _first_step(db, after)
-            rows = db.execute("SELECT * FROM steps WHERE step >= ? ORDER BY step", (first,))
-            return step_arrays(rows)
+            return step_arrays(names, db.execute(asked, (_first_step(db, after),)))
 
     def digest(self, width: int, first: int = 0, last: int | None = None) -> np.ndarray:
         """Steps summed up in buckets of `width` steps; SQLite does it, so other threads run on.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -89,11 +89,10 @@ def command_from(body: str) -> Command:
     return _commands.decode(body)
 
 
-def step_arrays(rows: Iterable[tuple[Any, ...]]) -> dict[str, np.ndarray]:
-    """Rows of `steps` as one array per column (int64 for seq, step and epoch, else float64)."""
+def step_arrays(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, np.ndarray]:
+    """Columns of `steps` by their names (int64 for seq, step and epoch, else float64)."""
     import numpy as np
 
-    names = StepDone.__struct_fields__
     # Whole numbers below 2**53 pass through float64 unharmed, and NULL comes out as NaN.
     table = np.fromiter(chain.from_iterable(rows), np.float64).reshape(-1, len(names))
     return {

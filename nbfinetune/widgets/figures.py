@@ -43,7 +43,7 @@ def figure(name: str, runs: Sequence[Run], labels: Sequence[str]) -> go.Figure:
 
 
 def _loss(made: go.Figure, store: RunStore, prefix: str) -> None:
-    steps, epochs = store.steps(), store.epochs()
+    steps, epochs = store.steps("step", "loss"), store.epochs()
     made.add_scatter(x=steps["step"], y=steps["loss"], mode="lines", name=f"{prefix}train loss")
     _epoch_line(made, epochs, "val_loss", f"{prefix}validation loss")
 
@@ -55,7 +55,7 @@ def _metrics(made: go.Figure, store: RunStore, prefix: str) -> None:
 
 
 def _learning_rate(made: go.Figure, store: RunStore, prefix: str) -> None:
-    steps, history = store.steps(), RunHistory(store.config.schedule)
+    steps, history = store.steps("step", "lr"), RunHistory(store.config.schedule)
     made.add_scatter(x=steps["step"], y=steps["lr"], mode="lines", name=f"{prefix}learning rate")
     history.catch_up(store)
     planned = history.planned()
@@ -68,7 +68,7 @@ def _learning_rate(made: go.Figure, store: RunStore, prefix: str) -> None:
 
 
 def _throughput(made: go.Figure, store: RunStore, prefix: str) -> None:
-    steps = store.steps()
+    steps = store.steps("step", "images_per_s", "memory_mb")
     made.add_scatter(
         x=steps["step"], y=steps["images_per_s"], mode="lines", name=f"{prefix}images/s"
     )

@@ -86,6 +86,13 @@ def test_steps_come_as_arrays_with_every_field(store, step_done):
     assert arrays["loss"].tolist() == [1 / step for step in range(1, 6)]
     assert store.steps(after=3)["seq"].tolist() == [4, 5]
     assert store.steps(after=5)["loss"].shape == (0,)
+    some = store.steps("loss", "step", after=3)
+    assert {name: values.tolist() for name, values in some.items()} == {
+        "loss": [1 / 4, 1 / 5],
+        "step": [4, 5],
+    }
+    with pytest.raises(StoreError, match="no 'wattage'; it has seq, time, step"):
+        store.steps("wattage")
 
 
 @pytest.mark.parametrize("loss", [math.inf, -math.inf, 1e308, 5e-324])
