@@ -9,6 +9,7 @@ from typing import Any
 from nbfinetune.errors import RunTimeout
 from nbfinetune.records import LIVE, EpochDone, RunStarted, StepDone
 from nbfinetune.runner.endings import raise_bad_ending
+from nbfinetune.runner.speed_notes import speed_notes
 from nbfinetune.store import RunStore
 
 _LOOK_S = 0.1
@@ -46,10 +47,12 @@ def watch(store: RunStore, *, progress: bool = True, timeout_s: float | None = N
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     bar = _bar() if progress and store.status() in LIVE else None
+    told: set[str] = set()
     try:
         while store.status() in LIVE:
             if bar is not None:
                 _draw(bar, glance(store))
+                _tell(store, told)
             if deadline is not None and time.monotonic() >= deadline:
                 raise RunTimeout(
                     f"run {store.path.name} has not ended within {timeout_s:g} s; it trains on"
@@ -57,6 +60,7 @@ def watch(store: RunStore, *, progress: bool = True, timeout_s: float | None = N
             time.sleep(_LOOK_S)
         if bar is not None:
             _draw(bar, glance(store))
+            _tell(store, told)
     except KeyboardInterrupt:
         _farewell(store)
         raise
@@ -116,6 +120,16 @@ def _draw(bar: Any, view: Glance) -> None:
 def _is_redrawn(bar: Any) -> bool:
     """Whether a new line replaces the old one: in a notebook or a terminal, not in a file."""
     return hasattr(bar, "container") or bool(bar.fp.isatty())
+
+
+def _tell(store: RunStore, told: set[str]) -> None:
+    """Write above the bar what the worker has chosen for the sake of speed, each thing once."""
+    from tqdm.auto import tqdm
+
+    for note in speed_notes(store):
+        if note.text not in told:
+            told.add(note.text)
+            tqdm.write(note.text)
 
 
 def _farewell(store: RunStore) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from nbfinetune.errors import RunTimeout
 from nbfinetune.records import (
     CacheUnused,
     CompileSkipped,
@@ -19,6 +21,7 @@ from nbfinetune.records import (
     PhaseStarted,
     StepTuned,
 )
+from nbfinetune.runner.progress import watch
 from nbfinetune.runner.run import Run
 from nbfinetune.runner.speed_notes import speed_notes
 from nbfinetune.store import RunStore
@@ -102,6 +105,19 @@ def test_what_could_not_be_done_is_a_warning(store: RunStore) -> None:
         "decoded images are not kept for later epochs: disk full",
     ]
     assert {note.tone for note in speed_notes(store)} == {"warn"}
+
+
+def test_who_waits_for_a_run_reads_each_note_once(
+    store: RunStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.claim(os.getpid())
+    store.append([FeaturesKept(views=4, megabytes=61.2)])
+    with pytest.raises(RunTimeout):
+        watch(store, timeout_s=0.3)
+    assert capsys.readouterr().out == "head only: features of 4 views kept, 61.2 MB\n"
+    with pytest.raises(RunTimeout):
+        watch(store, timeout_s=0.0, progress=False)
+    assert capsys.readouterr().out == ""
 
 
 def test_steps_that_are_compiled_after_all_are_no_longer_warned_of(store: RunStore) -> None:
