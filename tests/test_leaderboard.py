@@ -76,9 +76,9 @@ def test_the_best_peer_is_neither_ours_nor_the_limit() -> None:
 
 
 def test_a_faster_head_at_another_accuracy_keeps_no_promise() -> None:
-    each = Outcome({"first step": 5.0}, [9.0], [0.80], [105.0])
+    each = Outcome({"model": 5.0}, [9.0], [0.80], [105.0])
     for accuracy, verdict in ((0.80, "**met**"), (0.75, "**not met**")):
-        ours = Outcome({"first step": 5.0}, [9.0], [accuracy], [15.0])
+        ours = Outcome({"model": 5.0}, [9.0], [accuracy], [15.0])
         found = kept(FROZEN, nbfinetune=[ours])
         found[FROZEN.key].outcomes["nbfinetune, backbone each epoch"] = [each]
         [row] = [row for row in must_show.lines(found).splitlines() if "8 times" in row]

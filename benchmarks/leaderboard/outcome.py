@@ -86,8 +86,9 @@ def peak(outcome: Outcome) -> float:
 
 
 def trained_s(outcome: Outcome) -> float:
-    """Seconds from the first step to the end of the last epoch, validation included."""
-    return outcome.reached_s[-1] - first_step(outcome) if outcome.reached_s else NONE
+    """Seconds from when the model was there to the end of the last epoch, validation included."""
+    began = outcome.moments.get("model", NONE)
+    return outcome.reached_s[-1] - began if outcome.reached_s else NONE
 
 
 def import_s(outcome: Outcome) -> float:

@@ -34,8 +34,9 @@ FINE_TUNE = Contender(
     "fastai",
     "fastai_fine_tune",
     "`vision_learner` with fastai's own head and the same weights, then `fine_tune(1)`: one epoch "
-    "of the head alone, one of everything, at its default rates.",
+    "of the head alone, one of everything, at its default rate.",
     guest=True,
+    task={"epochs": 1, "lr": 2e-3},
 )
 
 
@@ -150,8 +151,18 @@ RESNET_HALF = RaceSet(
 TRANSFER = RaceSet(
     "to-85",
     "Time to 85 % validation accuracy: MobileNetV2 with ImageNet weights, 128 px",
-    _plain("mobilenetv2_100", 128, epochs=2, target=TARGET) | {"lr": 2e-3},
-    (OURS, FINE_TUNE.given(epochs=1), LIGHTNING, HUGGING_FACE),
+    _plain("mobilenetv2_100", 128, epochs=2, target=TARGET),
+    (
+        OURS.given(
+            does="`nf.fine_tune` with `freeze_epochs=1`: one epoch of the head alone, one of "
+            "everything, along one cosine.",
+            lr=2e-3,
+            settings={"freeze_epochs": 1},
+        ),
+        FINE_TUNE,
+        LIGHTNING,
+        HUGGING_FACE,
+    ),
     (FIRST_STEP, REACHED, ACCURACY, LATER),
     weights=True,
 )

@@ -23,7 +23,8 @@ if __name__ == "__main__":
         metrics=accuracy,
         cbs=Teller(task),
     )
-    load(task, learner.model[0].model)
+    if task.weights:
+        load(task, learner.model[0].model)
     task.tell("model")
     with learner.no_bar(), learner.no_logging():
         learner.fine_tune(task.epochs, task.lr)

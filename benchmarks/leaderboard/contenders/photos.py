@@ -40,14 +40,15 @@ def model_of(task: Task) -> nn.Module:
     """The model with a new head, and ImageNet weights where there are some."""
     torch.manual_seed(task.seed)
     model = timm.create_model(task.model, pretrained=False, num_classes=task.classes)
-    load(task, model)
+    if task.weights:
+        load(task, model)
+        # Some of timm's begin with a head so wide that it takes an epoch to get over it.
+        model.get_classifier().reset_parameters()
     return HeadOnly(model) if task.frozen else model
 
 
 def load(task: Task, model: nn.Module) -> None:
     """Give a model what fits of the task's weights."""
-    if not task.weights:
-        return
     weights = safetensors.torch.load_file(task.weights)
     own = model.state_dict()
     fit = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
