@@ -79,6 +79,7 @@ class PixelFile:
         self._entries: dict[bytes, Entry] = {}
         self._trusted: set[int] = set()
         self._records_read = 0
+        self._end = 0
         self._space = threading.local()
         self.refresh()
 
@@ -126,6 +127,8 @@ class PixelFile:
         if len(data) == entry.length and self._is_right(data, entry):
             return data
         with self._lock:
+            if len(data) < entry.length:
+                self._trusted.clear()  # somebody cut the file: what lies where is uncertain
             if self._entries.get(key) == entry:
                 del self._entries[key]
         return None
@@ -155,6 +158,8 @@ class PixelFile:
         with self._lock:
             shape = (*image.size, channels_of(image))
             entry = Entry(_size_of(self._pixels), *shape, stamp, checksum)
+            if entry.offset < self._end:
+                self._trusted.clear()  # as above: it lies where another did
             record = _RECORD.pack(key, entry.offset, *shape, *stamp, checksum)
             try:
                 _write(self._pixels, pixels)
@@ -165,7 +170,7 @@ class PixelFile:
                     self._pixels.truncate(entry.offset)
                 raise
             self._records_read += _LENGTH
-            self._entries[key] = entry
+            self._enter(key, entry)
             self._trusted.add(entry.offset)
 
     def close(self) -> None:
@@ -180,7 +185,11 @@ class PixelFile:
             return
         key, offset, width, height, channels, size, mtime_ns, crc = _RECORD.unpack(record)
         stamp = Stamp(size, mtime_ns)
-        self._entries[key] = Entry(offset, width, height, channels, stamp, crc)
+        self._enter(key, Entry(offset, width, height, channels, stamp, crc))
+
+    def _enter(self, key: bytes, entry: Entry) -> None:
+        self._entries[key] = entry
+        self._end = max(self._end, entry.offset + entry.length)
 
     def _is_right(self, pixels: memoryview, entry: Entry) -> bool:
         """Whether they are what was written; looked into once, which takes as long as reading."""

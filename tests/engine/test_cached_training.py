@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -112,6 +114,32 @@ def test_files_that_vanish_are_not_missed_where_they_were_kept(train, images, af
     assert not list((images / "red").iterdir())
     assert not kept.log.of(FileSkipped)
     assert_same(kept, without)
+
+
+def cut_short() -> None:
+    for path in caches_home().glob("*/pixels.bin"):
+        os.truncate(path, 3000)
+
+
+@pytest.mark.parametrize("harm", [lambda: shutil.rmtree(caches_home()), cut_short])
+def test_a_cache_that_is_harmed_under_a_live_run_changes_nothing(harm, train, after_first_epoch):
+    without = train(epochs=3, cache=False)
+    after_first_epoch(harm)
+    run = train(epochs=3, loader_threads=3)
+    assert_same(run, without)
+    assert not run.log.of(CacheUnused)
+    assert_same(train(epochs=3), without)
+
+
+def test_photos_that_changed_since_they_were_kept_are_noticed(train, images):
+    before = train(epochs=2)
+    for path in images.rglob("0*.jpg"):
+        with Image.open(path) as photo:
+            turned = photo.transpose(Image.Transpose.ROTATE_180)
+        turned.save(path)
+    after = train(epochs=2)
+    assert after.log.losses() != before.log.losses()
+    assert_same(after, train(epochs=2, cache=False))
 
 
 def test_files_that_vanish_without_a_cache_are_named(train, images, after_first_epoch):
