@@ -58,5 +58,5 @@ def test_a_containers_share_of_time_bounds_the_threads(files, threads, tmp_path,
 def test_a_cache_that_can_not_be_written_is_named_with_a_remedy(tmp_path, monkeypatch):
     (tmp_path / "a file").write_text("")
     monkeypatch.setenv("NBFINETUNE_CACHE", str(tmp_path / "a file"))
-    with pytest.raises(DataError, match="a file/archives can't be written .*NBFINETUNE_CACHE"):
+    with pytest.raises(DataError, match=r"a file/archives can't be written .*NBFINETUNE_CACHE"):
         machine.scratch_folder("archives")
