@@ -65,6 +65,29 @@ def test_four_regions_have_their_names_and_draw(run, open_charts):
     drawn(charts, "Metrics", 100)
 
 
+def test_the_first_picture_is_of_all_four_charts(run, open_charts, page):
+    page.goto("about:blank")
+    page.evaluate(
+        """() => {
+            globalThis.counts = new Set();
+            globalThis.frames = 0;
+            const look = () => {
+                const plots = [...document.querySelectorAll('.nbft-plot')];
+                counts.add(plots.filter((plot) => plot.data?.length).length);
+                frames += 1;
+                requestAnimationFrame(look);
+            };
+            look();
+        }"""
+    )
+    charts = open_charts(run.path)
+    # The kernel answers once the page has settled.
+    settled = page.evaluate("frames") + 30
+    page.wait_for_function(f"frames > {settled}")
+    charts.until("counts.has(4)", 60)
+    assert set(page.evaluate("[...counts]")) == {0, 4}
+
+
 def test_the_curves_grow_with_the_run(run, open_charts):
     charts = open_charts(run.path)
     drawn(charts, "Loss", 150)
