@@ -98,7 +98,7 @@ def train(
         missing = [entry for entry in log if entry.command_id not in done]
         if state is None:
             parts = pruned(parts, recorder.emit, measured=True)
-        parts, new = tuned(parts, told)
+        parts, new = tuned(parts, told, recorder.emit)
         if new is not None:
             recorder.emit(new)
         control = Control(commands, recorder, missing)

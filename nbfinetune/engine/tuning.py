@@ -6,7 +6,7 @@ times as fast and bfloat16 makes it slower, while ResNet-18 at 224 px gains 2.4 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from torch import nn
 from nbfinetune.engine import tuning_book
 from nbfinetune.engine.self_test import Way, measured
 from nbfinetune.models.catalogue import known
-from nbfinetune.records import Event, StepTuned
+from nbfinetune.records import Event, PhaseStarted, StepTuned
 
 if TYPE_CHECKING:
     from nbfinetune.engine.assemble import Parts
@@ -27,7 +27,9 @@ WORTH_MACS = {"cpu": 3e12, "cuda": 1e15, "xpu": 1e15}
 """Work of a run for which a self-test of some seconds is worth its time."""
 
 
-def tuned(parts: Parts, told: Sequence[Event]) -> tuple[Parts, StepTuned | None]:
+def tuned(
+    parts: Parts, told: Sequence[Event], emit: Callable[[PhaseStarted], None]
+) -> tuple[Parts, StepTuned | None]:
     """Parts that train as fast as this device can, and what was chosen if it is new.
 
     A resumed run goes on as it began. All processes of a run do as the first.
@@ -36,9 +38,11 @@ def tuned(parts: Parts, told: Sequence[Event]) -> tuple[Parts, StepTuned | None]
     ----------
     told : sequence of Event
         The run's log so far.
+    emit : callable
+        Told when steps are going to be measured.
     """
     before = next((event for event in told if isinstance(event, StepTuned)), None)
-    found = before or (_found(parts) if parts.world.leads else None)
+    found = before or (_found(parts, emit) if parts.world.leads else None)
     found = parts.world.share(found)
     if found is None:
         return parts, None
@@ -98,7 +102,7 @@ def key_of(config: FineTuneConfig, model: nn.Module, image_size: int, placement:
     return "|".join(map(str, facts))
 
 
-def _found(parts: Parts) -> StepTuned | None:
+def _found(parts: Parts, emit: Callable[[PhaseStarted], None]) -> StepTuned | None:
     """What an earlier run has found, else this one where that is worth its time."""
     ways, threads = choices(parts), fewer_threads(parts)
     key = key_of(parts.config, parts.model, parts.image_size, parts.placement)
@@ -107,6 +111,7 @@ def _found(parts: Parts) -> StepTuned | None:
         return found
     if (len(ways) < 2 and not threads) or not _worth_it(parts):
         return None
+    emit(PhaseStarted(phase="trying which way of computing is the fastest"))
     found, quiet = measured(parts, ways, threads)
     if quiet:
         tuning_book.keep(key, found)

@@ -13,7 +13,7 @@ from nbfinetune.data.machine import cache_home
 from nbfinetune.engine import self_test, tuning
 from nbfinetune.engine.device import Placement
 from nbfinetune.engine.self_test import Way
-from nbfinetune.records import Folder, RunStarted, StepTuned, Stop
+from nbfinetune.records import Folder, PhaseStarted, RunStarted, StepTuned, Stop
 from nbfinetune.runner.settings import configure
 
 
@@ -68,6 +68,7 @@ def test_a_short_run_is_not_worth_a_self_test(engine):
 def test_the_fastest_way_is_taken_and_every_way_told(engine, worthwhile, undisturbed):
     log = engine(epochs=1, threads=1).log
     (found,) = log.of(StepTuned)
+    assert "trying which way" in log.of(PhaseStarted)[-1].phase
     assert way(log) == (found.precision, found.channels_last)
     assert set(found.ms_per_image) == {
         f"{precision}, channels {place}"
