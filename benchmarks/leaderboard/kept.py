@@ -91,7 +91,7 @@ def machine(gpu: str = "") -> str:
         lines = CPU_INFO.read_text().splitlines()
         name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), name)
     memory = psutil.virtual_memory().total / 2**30
-    facts = [f"{cpus()} cores", name.strip(), f"{memory:.0f} GiB", platform.system(), gpu]
+    facts = [f"cores: {cpus()}", name.strip(), f"{memory:.0f} GiB", platform.system(), gpu]
     return ", ".join(filter(None, facts))
 
 

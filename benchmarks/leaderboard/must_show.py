@@ -55,7 +55,7 @@ def _shown(promise: Promise, kept: Kept | None) -> tuple[str, str]:
     try:
         figure, met = promise.look(kept.outcomes)
     except KeyError as missing:
-        return f"{missing} did not take part in `{promise.race.key}`", "not shown"
+        return f"{missing.args[0]} did not take part in `{promise.race.key}`", "not shown"
     return figure, {True: "**met**", False: "**not met**", None: ""}[met]
 
 
@@ -88,7 +88,7 @@ def best_peer(outcomes: Outcomes, figure: Figure, *, least: bool = False) -> str
     known = {name: median(outcomes[name], figure) for name in PEERS if name in outcomes}
     there = {name: value for name, value in known.items() if not math.isnan(value)}
     if not there:
-        raise KeyError("a peer")
+        raise KeyError("A peer that got there")
     return (min if least else max)(there, key=lambda name: there[name])
 
 

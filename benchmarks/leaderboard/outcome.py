@@ -49,8 +49,9 @@ class Outcome:
             self.way = line["way"]
         elif what == "epoch":
             self.rates.append(line.get("rate") or line["images"] / line["seconds"])
-            self.accuracies.append(line["accuracy"])
-            self.reached_s.append(line["t"])
+            if "accuracy" in line:
+                self.accuracies.append(line["accuracy"])
+                self.reached_s.append(line["t"])
         else:
             self.moments[what] = line["t"]
             self.import_s = line.get("import_s", self.import_s)

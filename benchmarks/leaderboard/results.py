@@ -49,8 +49,8 @@ def facts(kept: Kept) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in kept.versions.items())
     before, at_end = kept.load
     return (
-        f"{kept.date}, {kept.machine}. {versions}. {kept.photos}. {kept.rounds} rounds in "
-        f"{kept.minutes:.0f} minutes, load {before:.1f} before and {at_end:.1f} at the end. "
+        f"{kept.date}, {kept.machine}. {versions}. {kept.photos}. Rounds: {kept.rounds}, "
+        f"minutes: {kept.minutes:.0f}, load {before:.1f} before and {at_end:.1f} at the end. "
         f"`{kept.command}`"
     )
 

@@ -44,6 +44,8 @@ class Ratio:
     def __str__(self) -> str:
         if math.isnan(self.value):
             return "-"
+        if self.low == self.high:
+            return f"{self.value:.2f}"
         inner = " to ".join(f"{q:.2f}" for q in self.quartiles)
         return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f}; middle half {inner})"
 

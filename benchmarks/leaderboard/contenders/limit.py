@@ -34,7 +34,7 @@ def main() -> None:
     task.tell("tuned", way=said)
     for epoch in range(task.epochs):
         reached = rate(task, steps[way], SECONDS / task.epochs)
-        task.tell("epoch", epoch=epoch + 1, rate=reached, accuracy=0.0)
+        task.tell("epoch", epoch=epoch + 1, rate=reached)
 
 
 def fastest_threads(task: Task, step: Callable[[], object], best: float) -> int:
