@@ -48,7 +48,7 @@ def sentence(path: str) -> str:
         said = LINK.sub(r"\1", said)
     elif suffix == ".ipynb":
         said = _heading(text)
-    elif suffix == ".json":
+    elif path.startswith("benchmarks/results/"):
         said = str(json.loads(text).get("title", ""))
     else:
         found = FIRST_COMMENT.match(text)
