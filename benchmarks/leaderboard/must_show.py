@@ -6,14 +6,24 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from contender import LIMIT, LIVE, OURS, RIVALS, TEXTBOOK
+from contender import LIMIT, LIVE, OURS, TEXTBOOK
 from kept import Kept
 from outcome import Figure, accuracy, first_epoch, first_step, import_s, peak, steady, trained_s
 from race import Outcomes
-from race_sets import FROZEN, MOBILENET, REACHED, RESNET, RESNET_HALF, START, TRANSFER, RaceSet
+from race_sets import (
+    FROZEN,
+    MOBILENET,
+    REACHED,
+    RESNET,
+    RESNET_HALF,
+    SETS,
+    START,
+    TRANSFER,
+    RaceSet,
+)
 from table import median, ratio
 
-PEERS = tuple(rival.name for rival in RIVALS)
+PEERS = {one.name for race in SETS.values() for one in race.contenders if one.rival}
 HARDLY_MORE = 1.25
 """Of the time of 10 epochs, for 100."""
 A_POINT = 0.01
@@ -85,7 +95,7 @@ def best_peer(outcomes: Outcomes, figure: Figure, *, least: bool = False) -> str
     KeyError
         If no peer took part.
     """
-    known = {name: median(outcomes[name], figure) for name in PEERS if name in outcomes}
+    known = {name: median(outcomes[name], figure) for name in outcomes if name in PEERS}
     there = {name: value for name, value in known.items() if not math.isnan(value)}
     if not there:
         raise KeyError("A peer that got there")

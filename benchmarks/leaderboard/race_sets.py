@@ -162,6 +162,7 @@ TRANSFER = RaceSet(
         ),
         FINE_TUNE,
         LIGHTNING,
+        LIGHTNING.given("Lightning, one epoch", "The same in one epoch.", epochs=1, lr=5e-4),
         HUGGING_FACE,
     ),
     (FIRST_STEP, REACHED, ACCURACY, LATER),
