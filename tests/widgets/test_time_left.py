@@ -23,7 +23,7 @@ from nbfinetune.records import (
 from nbfinetune.runner.settings import configure
 from nbfinetune.store import RunStore
 from nbfinetune.store.layout import new_run_folder
-from nbfinetune.widgets.time_left import time_left
+from nbfinetune.widgets.time_left import GUESSED_SHARE, time_left
 
 BEGUN = RunStarted(
     device="cpu", device_name="CPU", precision="fp32", channels_last=True, image_size=32,
@@ -80,14 +80,16 @@ def test_one_step_says_too_little(left: Reckon) -> None:
     assert left(1, KEPT) is None
 
 
-def test_epochs_that_are_still_to_be_on_features_take_no_time_to_speak_of(left: Reckon) -> None:
-    assert left(10, KEPT) == pytest.approx(10 * 2.0)
+def test_epochs_that_are_still_to_be_on_features_take_a_share_that_is_guessed(left: Reckon) -> None:
+    share = GUESSED_SHARE
+    assert left(10, KEPT) == pytest.approx(10 * 2.0 + 30 * 2.0 * share)
     assert left(10) == pytest.approx(40 * 2.0)
 
 
 def test_on_features_their_own_pace_counts(left: Reckon) -> None:
-    # Before the first such epoch is over, by the images a second of the step.
-    assert left(25, KEPT) == pytest.approx(25 * 0.5)
+    share = GUESSED_SHARE
+    pace = seconds_at(25) / (20 + 5 * share)
+    assert left(25, KEPT) == pytest.approx(25 * pace * share)
     assert left(30, KEPT, epoch_done(3, 2.5)) == pytest.approx(20 * 0.25)
 
 
