@@ -30,7 +30,7 @@ STEP_S = 0.15
 HOPELESS = 1.4
 """Ways that take so many times the fastest's time are not measured again."""
 MARGIN = 0.05
-"""By which another way must be faster than the usual one to be taken."""
+"""By which a way must be faster than those before it to be taken."""
 
 
 class Way(NamedTuple):
@@ -129,19 +129,18 @@ class _Race:
         self.images = self._images_for(STEP_S, parts.config.training.batch_size)
 
     def winner(self, ways: Sequence[Way], ends: float) -> Way:
-        """The fastest way; the first of them where it is about as fast."""
+        """The first of the ways that is, within `MARGIN`, the fastest."""
         left = list(ways)
         for lap in range(LAPS + 1):
             for way in left:
                 if time.perf_counter() > ends:
                     break
                 self._lap(way)
-            best = min((self._best(way) for way in left), default=0.0)
+            best = min(self._best(way) for way in left)
             if lap:
                 left = [way for way in left if self._best(way) <= HOPELESS * best]
-        fastest = min(ways, key=self._best)
-        gained = self._best(fastest) <= (1 - MARGIN) * self._best(ways[0])
-        return fastest if gained else ways[0]
+        fastest = min(self._best(way) for way in ways)
+        return next(way for way in ways if (1 - MARGIN) * self._best(way) <= fastest)
 
     def disturbed(self) -> bool:
         """Whether others had the CPU while steps were measured."""

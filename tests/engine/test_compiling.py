@@ -179,3 +179,7 @@ def test_a_second_run_starts_from_what_the_first_has_compiled(engine, tmp_path):
     assert not counters["inductor"]["fxgraph_cache_miss"]
     assert not first.log.of(CompileSkipped)
     same(first, second)
+    stopped = engine({3: [Stop()]}, **COMPILED)
+    resumed = engine(folder=stopped.folder, told=stopped.log.events, **COMPILED)
+    assert resumed.log.losses()
+    same(first, resumed)

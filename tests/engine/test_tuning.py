@@ -76,7 +76,20 @@ def test_the_fastest_way_is_taken_and_every_way_told(engine, worthwhile, undistu
         for place in ("first", "last")
     }
     taken = found.ms_per_image[Way(found.precision, found.channels_last).words()]
-    assert taken == min(found.ms_per_image.values()) or way(log) == ("fp32", True)
+    assert taken <= 1.06 * min(found.ms_per_image.values())
+
+
+def test_of_ways_that_are_about_as_fast_the_first_is_taken(
+    engine, worthwhile, undisturbed, monkeypatch
+):
+    times = {Way("bf16", True): 0.101, Way("bf16", False): 0.1}
+
+    def timed(work, placement):
+        work()
+        return times.get(Way(placement.precision, placement.channels_last), 0.2), 1.0
+
+    monkeypatch.setattr(self_test, "timed", timed)
+    assert way(engine(epochs=1, threads=1).log) == ("bf16", True)
 
 
 def test_fewer_threads_are_taken_where_they_are_faster(
