@@ -155,10 +155,10 @@ TRANSFER = RaceSet(
     _plain("mobilenetv2_100", 128, epochs=2, target=TARGET),
     (
         OURS.given(
-            does="`nf.fine_tune` with `freeze_epochs=1`: one epoch of the head alone, one of "
-            "everything, along one cosine.",
-            lr=2e-3,
-            settings={"freeze_epochs": 1},
+            does="`nf.fine_tune` with `train_stages=2`: the head and the last two stages for one "
+            "epoch along one cycle.",
+            epochs=1,
+            settings={"train_stages": 2, "schedule": "one_cycle"},
         ),
         FINE_TUNE,
         LIGHTNING,
