@@ -299,3 +299,12 @@ def test_the_real_flowers_load_alike_with_any_number_of_threads(shared_data, tmp
     one, four = (batches(loader_of(images, size_px=64, threads=n, batch_size=16)) for n in (1, 4))
     assert same(one, four)
     assert median_side(images) >= 96
+
+
+def test_some_batches_are_those_of_the_whole_epoch_and_their_ids_are_known_without_them(images):
+    loader = loader_of(images)
+    whole = batches(loader, epoch=2, drop_last=False)
+    assert len(whole[-1].ids) == 3
+    assert same(list(loader.some(2, [1, 5])), [whole[1], whole[5]])
+    assert [ids.tolist() for ids in loader.ids_by_batch(2)] == [one.ids.tolist() for one in whole]
+    assert not list(loader.some(2, []))
