@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import torch
 
 from nbfinetune.engine import compiling
 from nbfinetune.records import (
+    ChannelsRemoved,
     CompileSkipped,
+    Folder,
     LayersUnfrozen,
     PhaseStarted,
     PruningConfig,
@@ -21,6 +24,7 @@ from nbfinetune.records import (
     Stop,
     Unfreeze,
 )
+from nbfinetune.runner.settings import configure
 
 COMPILED = {"compile": True, "epochs": 2}
 
@@ -118,6 +122,29 @@ def test_a_model_that_lost_channels_is_compiled_anew(engine, traced):
     edit = RemoveChannels(pruning=PruningConfig(amount=0.5, target="parameters"))
     log = engine({4: [edit]}, **COMPILED).log
     assert len(phases(log)) == len(traced) == 2
+
+
+def test_a_model_that_becomes_smaller_by_and_by_is_compiled_when_that_is_done(engine, traced):
+    pruning = PruningConfig(amount=0.5, round_to=1, gradual_epochs=1.0)
+    log = engine({2: [RemoveChannels(pruning=pruning)]}, compile=True, epochs=3).log
+    (skipped,) = log.of(CompileSkipped)
+    assert "by and by" in skipped.reason
+    assert skipped.step == 2
+    assert [step for _, step in phases(log)] == [0, 2 + 8]
+    assert all(event.step <= 2 + 8 for event in log.of(ChannelsRemoved))
+    assert len(traced) == 2
+
+
+def test_several_processes_are_not_compiled():
+    told = []
+    training = SimpleNamespace(
+        config=configure(Folder(path="photos"), {"compile": True}),
+        world=SimpleNamespace(size=2),
+        progress=SimpleNamespace(step=7),
+        recorder=SimpleNamespace(emit=told.append),
+    )
+    compiling.begin(training)
+    assert [event.reason for event in told] == ["2 processes train together, which is not compiled"]
 
 
 def test_one_that_fails_in_the_backward_pass_leaves_the_run_as_it_was(engine, monkeypatch, capfd):
