@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import numpy as np
@@ -114,3 +115,43 @@ def test_images_outlive_the_file(tmp_path):
     file.close()
     shutil.rmtree(tmp_path)
     assert same(image, 5)
+
+
+@pytest.fixture
+def cut(tmp_path):
+    """Writer and reader of three images of one size, whose pixels somebody has cut to nothing."""
+    writer, reader = PixelFile(tmp_path), PixelFile(tmp_path)
+    writer.start_writing()
+    for number in range(3):
+        writer.append(key(number), square(number), Stamp(0, 0))
+    reader.refresh()
+    for file in (writer, reader):
+        assert all(file.image(key(number), file.find(key(number))) for number in range(3))
+    os.truncate(tmp_path / PIXELS, 0)
+    yield writer, reader
+    writer.close()
+    reader.close()
+
+
+def square(number: int) -> Image.Image:
+    return Image.new("RGB", (6, 6), (number, 50, 100))
+
+
+def test_where_a_writer_finds_its_pixels_cut_away_no_other_image_is_given_out(cut):
+    writer, _ = cut
+    for number in range(3, 6):
+        writer.append(key(number), square(number), Stamp(0, 0))
+    assert [writer.image(key(number), writer.find(key(number))) for number in range(3)] == [
+        None
+    ] * 3
+    assert all(writer.image(key(number), writer.find(key(number))) for number in range(3, 6))
+
+
+def test_where_a_reader_finds_its_pixels_cut_away_no_other_image_is_given_out(cut):
+    writer, reader = cut
+    assert reader.image(key(2), reader.find(key(2))) is None
+    for number in range(3, 6):
+        writer.append(key(number), square(number), Stamp(0, 0))
+    assert [reader.image(key(number), reader.find(key(number))) for number in range(2)] == [
+        None
+    ] * 2
