@@ -77,7 +77,7 @@ class PixelFile:
         self._records: FileIO = (folder / ENTRIES).open("a+b", buffering=0)
         self._lock = threading.RLock()
         self._entries: dict[bytes, Entry] = {}
-        self._trusted: set[int] = set()
+        self._trusted: set[tuple[int, int]] = set()
         self._records_read = 0
         self._end = 0
         self._space = threading.local()
@@ -171,7 +171,7 @@ class PixelFile:
                 raise
             self._records_read += _LENGTH
             self._enter(key, entry)
-            self._trusted.add(entry.offset)
+            self._trusted.add((entry.offset, entry.crc))
 
     def close(self) -> None:
         """Let go of the files; images that were given out stay whole."""
@@ -193,10 +193,10 @@ class PixelFile:
 
     def _is_right(self, pixels: memoryview, entry: Entry) -> bool:
         """Whether they are what was written; looked into once, which takes as long as reading."""
-        if entry.offset not in self._trusted:
+        if (entry.offset, entry.crc) not in self._trusted:
             if crc32(pixels) != entry.crc:
                 return False
-            self._trusted.add(entry.offset)
+            self._trusted.add((entry.offset, entry.crc))
         return True
 
     def _bytes(self, entry: Entry) -> memoryview:
