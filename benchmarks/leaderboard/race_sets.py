@@ -194,7 +194,8 @@ FROZEN = RaceSet(
         FASTAI,
     ),
     (TRAINED, FIRST_STEP, ACCURACY, MEMORY),
-    photos=(480, 240),
+    photos=(960, 240),
+    rounds=2,
     weights=True,
 )
 START = RaceSet(
