@@ -25,7 +25,7 @@ from table import median, ratio
 
 PEERS = {one.name for race in SETS.values() for one in race.contenders if one.rival}
 CHEAPER = 200
-"""Times that an epoch of the head on kept features is cheaper than one of the backbone, at least."""
+"""Times, at least, that an epoch of the head on kept features costs less than the backbone."""
 HARDLY_MORE = (1 + 99 / CHEAPER) / (1 + 9 / CHEAPER)
 """Of the time of 10 epochs, for 100, of which the first alone runs the backbone."""
 A_POINT = 0.01
@@ -189,7 +189,9 @@ PROMISES = (
     ),
     Promise("... the same with crops and flips, four views", FROZEN, _augmented),
     Promise(
-        f"... 100 epochs take hardly longer than 10 (up to {HARDLY_MORE:.2f} times)", FROZEN, _hundred
+        f"... 100 epochs take hardly longer than 10 (up to {HARDLY_MORE:.2f} times)",
+        FROZEN,
+        _hundred,
     ),
     Promise("first step sooner after the process's start than every peer's", START, _first_step),
     Promise("`import nbfinetune` and `nf.fine_tune` in less than 0.3 s", START, _import),
