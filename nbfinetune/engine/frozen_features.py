@@ -15,14 +15,13 @@ from nbfinetune.engine.assemble import Parts
 from nbfinetune.engine.head_alone import Cut, head_alone_is_trained, logits_of
 from nbfinetune.engine.validation import Measured
 from nbfinetune.errors import TrainingError
+from nbfinetune.models.head_epochs import USUAL_VIEWS
 from nbfinetune.models.memory import available_bytes
 from nbfinetune.records import FineTuneConfig
 
 if TYPE_CHECKING:
     from nbfinetune.engine.training import Training
 
-VIEWS = 4
-"""Variants of each image, where images are varied and nobody says how many."""
 MEMORY_SHARE = 0.25
 """Of the memory that is free when they are begun with."""
 
@@ -123,7 +122,7 @@ def views_asked(config: FineTuneConfig) -> int:
     """How many views a run asks for; 0 where it asks to keep none."""
     if config.training.feature_views is not None:
         return config.training.feature_views
-    return 1 if config.augment.preset == "none" else VIEWS
+    return 1 if config.augment.preset == "none" else USUAL_VIEWS
 
 
 def worth_it(training: Training) -> bool:

@@ -16,6 +16,7 @@ from torch import nn
 from nbfinetune.engine import tuning_book
 from nbfinetune.engine.self_test import Way, measured
 from nbfinetune.models.catalogue import known
+from nbfinetune.models.head_epochs import feature_views, head_epochs
 from nbfinetune.records import Event, PhaseStarted, StepTuned
 
 if TYPE_CHECKING:
@@ -122,8 +123,14 @@ def _worth_it(parts: Parts) -> bool:
     config, device = parts.config, parts.placement.device.type
     if device not in WORTH_MACS or config.lr_search == "only":
         return False
-    images = parts.steps_per_epoch * config.training.batch_size * config.training.epochs
-    return 3 * _macs(parts) * images >= WORTH_MACS[device]
+    images = parts.steps_per_epoch * config.training.batch_size
+    return _passes(config) * _macs(parts) * images >= WORTH_MACS[device]
+
+
+def _passes(config: FineTuneConfig) -> int:
+    """How often an image goes through the model forward; a pass backward costs two of them."""
+    head = head_epochs(config)
+    return min(head, feature_views(config) or head) + 3 * (config.training.epochs - head)
 
 
 def _macs(parts: Parts) -> float:
