@@ -106,7 +106,11 @@ class Stepper:
 
     def _learn(self, forward: Forward, piece: Tensor, goal: Tensor, part: float) -> Tensor:
         with self.placement.autocast():
-            logits = forward(piece)
+            try:
+                logits = forward(piece)
+            except ValueError as error:
+                _explain(error, len(piece))
+                raise
         loss = self.loss(logits.float(), goal) * part
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
@@ -156,3 +160,12 @@ class Stepper:
         if torch.accelerator.is_available():
             torch.accelerator.empty_cache()
         self.on_reduced(smaller, str(error).splitlines()[0])
+
+
+def _explain(error: ValueError, images: int) -> None:
+    """Raise a sentence for what torch's batch norms refuse."""
+    if images == 1 and "more than 1 value per channel" in str(error):
+        raise TrainingError(
+            "1 image came through the model at a time, from which a batch norm can't learn; "
+            "give a batch_size of at least 2 (without so much accumulate), or a larger image_size"
+        ) from error

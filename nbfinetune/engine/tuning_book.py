@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from nbfinetune.data.machine import cache_home
 from nbfinetune.records import StepTuned
@@ -37,6 +36,8 @@ def everything() -> dict[str, StepTuned]:
 
 def keep(key: str, found: StepTuned) -> None:
     """Remember; a cache that can't be written is passed over: the test is then made again."""
+    from filelock import FileLock, Timeout
+
     path = _path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nbfinetune.errors import TrainingError
 from nbfinetune.records import EpochDone, RunFinished, RunStarted, StepDone
 
 
@@ -34,3 +35,8 @@ def test_a_larger_batch_than_the_set_is_the_whole_set(engine):
     assert one.log.of(RunStarted)[0].train_images == 10
     for name, values in one.weights().items():
         assert np.array_equal(values, other.weights()[name]), name
+
+
+def test_a_batch_of_one_image_that_a_batch_norm_can_not_learn_from_is_refused_in_a_sentence(engine):
+    with pytest.raises(TrainingError, match="give a batch_size of at least 2"):
+        engine(model="resnet10t", data=some(8), batch_size=1, image_size=32)
