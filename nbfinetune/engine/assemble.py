@@ -24,6 +24,7 @@ from nbfinetune.engine.device import Placement, place
 from nbfinetune.engine.losses import make_loss
 from nbfinetune.engine.progress import Whole
 from nbfinetune.engine.randomness import seed_everything
+from nbfinetune.engine.threads import compute_here
 from nbfinetune.engine.world import World
 from nbfinetune.models.build import build
 from nbfinetune.models.fitting import check_batch
@@ -144,8 +145,7 @@ def assemble(
     DataError, ModelError, ConfigError
         With a sentence each.
     """
-    if config.runner.threads:
-        torch.set_num_threads(config.runner.threads)
+    compute_here(config.runner.threads)
     placement = place(config, world.rank)
     if placement.device.type == "cuda":
         torch.backends.cudnn.benchmark = False

@@ -15,6 +15,7 @@ from torch import nn
 
 from nbfinetune.engine import tuning_book
 from nbfinetune.engine.self_test import Way, measured
+from nbfinetune.engine.threads import compute_here
 from nbfinetune.models.catalogue import known
 from nbfinetune.models.head_epochs import feature_views, head_epochs
 from nbfinetune.records import Event, PhaseStarted, StepTuned
@@ -51,8 +52,7 @@ def tuned(
         parts.placement, precision=found.precision, channels_last=found.channels_last
     )
     parts.model.to(memory_format=placement.memory_format)
-    if found.threads is not None:
-        torch.set_num_threads(found.threads)
+    compute_here(found.threads)
     return replace(parts, placement=placement), None if before else found
 
 
