@@ -81,6 +81,7 @@ def test_a_reload_in_mid_run_brings_everything_back(notebook: NotebookPage) -> N
     assert run.status == "paused"
 
 
+@pytest.mark.slow
 def test_a_restarted_kernel_takes_the_run_up_again(notebook: NotebookPage) -> None:
     run = begin(notebook)
     held = steps(run)

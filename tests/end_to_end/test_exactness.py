@@ -66,8 +66,9 @@ def half_written(checkpoints: Path) -> bool:
     return any(checkpoints.glob("*.tmp"))
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
-def test_a_run_killed_at_random_moments_and_resumed_ends_bit_for_bit_alike(small, until, kills):
+@pytest.mark.slow
+def test_a_run_killed_at_random_moments_and_resumed_ends_bit_for_bit_alike(small, until):
+    kills = 10
     alone = small(**SETTINGS).wait(progress=False)
     run = small(**SETTINGS)
     moments = random.Random(kills)

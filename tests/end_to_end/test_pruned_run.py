@@ -34,6 +34,7 @@ def weights(run):
     return run.load_model("last").state_dict()
 
 
+@pytest.mark.slow
 def test_half_of_the_work_goes_and_what_is_left_is_a_run_like_any_other(whole, tmp_path):
     for nothing_or_all in (0, 1, -0.5, 1.5):
         with pytest.raises(ConfigError, match="between 0 and 1"):

@@ -37,7 +37,7 @@ for name in sys.argv[1:]:
         out = {"error": type(error).__name__, "message": str(error)}
     else:
         state = built.module.state_dict()
-        out = {"from": built.weights_from, "sums": {k: float(v.sum()) for k, v in state.items()}}
+        out = {"from": built.weights_from, "sums": {k: float(v.double().sum()) for k, v in state.items()}}
     print(json.dumps(out | {"seconds": time.perf_counter() - began}))
 """
 RESNET, VIT = "timm/test_resnet.r160_in1k", "timm/test_vit.r160_in1k"
@@ -61,7 +61,7 @@ def assert_backbone(out: dict, state: dict[str, torch.Tensor]) -> None:
     fresh = ("fc.", "head.weight", "head.bias", "pos_embed")
     for key, value in state.items():
         if not key.startswith(fresh):
-            assert out["sums"][key] == pytest.approx(float(value.sum())), key
+            assert out["sums"][key] == pytest.approx(float(value.double().sum())), key
 
 
 def weights_of(name: str) -> dict[str, torch.Tensor]:
