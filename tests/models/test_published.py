@@ -37,7 +37,8 @@ for name in sys.argv[1:]:
         out = {"error": type(error).__name__, "message": str(error)}
     else:
         state = built.module.state_dict()
-        out = {"from": built.weights_from, "sums": {k: float(v.double().sum()) for k, v in state.items()}}
+        sums = {name: float(value.double().sum()) for name, value in state.items()}
+        out = {"from": built.weights_from, "sums": sums}
     print(json.dumps(out | {"seconds": time.perf_counter() - began}))
 """
 RESNET, VIT = "timm/test_resnet.r160_in1k", "timm/test_vit.r160_in1k"
