@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nbfinetune.data.machine import cache_home
-from nbfinetune.engine import randomness
+from nbfinetune.engine.rehearsal import without_trace
 from nbfinetune.records import CompileSkipped, PhaseStarted
 
 if TYPE_CHECKING:
@@ -95,13 +95,12 @@ class Compiling:
         model, device = training.stepper.model, training.parts.placement.device
         phase = f"compiling {training.config.model.name}"
         training.recorder.emit(PhaseStarted(step=training.progress.step, phase=phase))
-        buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
-        streams = randomness.capture(device)
         try:
-            keep_in_own_cache()
-            torch.compiler.reset()  # graphs of what the model was before are of no more use
-            graph = graph_of(model)
-            try_out(graph)
+            with without_trace(model, device):
+                keep_in_own_cache()
+                torch.compiler.reset()  # graphs of what the model was before are of no more use
+                graph = graph_of(model)
+                try_out(graph)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the model trains without
@@ -110,10 +109,6 @@ class Compiling:
             self._tell(_sentence(error))
             return None
         finally:
-            with torch.no_grad():
-                for buffer, before in buffers:
-                    buffer.copy_(before)
-            randomness.restore(streams, device)
             training.clock.lap()  # time of the run, but not of this step
         return graph
 

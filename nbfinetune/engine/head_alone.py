@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nbfinetune.engine import randomness
 from nbfinetune.engine.device import Placement
+from nbfinetune.engine.rehearsal import without_trace
 from nbfinetune.errors import TrainingError
 from nbfinetune.models.groups import train_mode
 from nbfinetune.models.heads import head_names, is_under
@@ -146,7 +146,7 @@ def cut(model: nn.Module, images: Tensor, placement: Placement) -> Cut:
     if len(heads) != 1:
         raise TrainingError(f"the model has {len(heads)} heads ({', '.join(heads)})")
     head = model.get_submodule(heads[0])
-    with _left_as_it_is(model, placement.device), torch.no_grad(), placement.autocast():
+    with without_trace(model, placement.device), torch.no_grad(), placement.autocast():
         train_mode(model)
         varied, _ = _passed(model, head, images)
         model.eval()
@@ -166,18 +166,6 @@ def cut_by_few(model: nn.Module, images: Tensor, placement: Placement) -> Cut:
             count //= 2
             if not count:
                 raise TrainingError("there is no memory for a single image") from error
-
-
-@contextmanager
-def _left_as_it_is(model: nn.Module, device: torch.device) -> Iterator[None]:
-    streams = randomness.capture(device)
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    try:
-        yield
-    finally:
-        randomness.restore(streams, device)
-        for buffer, before in buffers:
-            buffer.copy_(before)
 
 
 def _passed(model: nn.Module, head: nn.Module, images: Tensor) -> tuple[Tensor, bool]:
