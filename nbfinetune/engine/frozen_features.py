@@ -15,9 +15,8 @@ from nbfinetune.engine.assemble import Parts
 from nbfinetune.engine.head_alone import Cut, head_alone_is_trained, logits_of
 from nbfinetune.engine.validation import Measured
 from nbfinetune.errors import TrainingError
-from nbfinetune.models.head_epochs import USUAL_VIEWS
+from nbfinetune.models.head_epochs import views_asked
 from nbfinetune.models.memory import available_bytes
-from nbfinetune.records import FineTuneConfig
 
 if TYPE_CHECKING:
     from nbfinetune.engine.training import Training
@@ -116,13 +115,6 @@ class FrozenFeatures:
 
     def _places(self, rows: Ids) -> Tensor:
         return torch.from_numpy(rows).to(self._placement.device, non_blocking=True)
-
-
-def views_asked(config: FineTuneConfig) -> int:
-    """How many views a run asks for; 0 where it asks to keep none."""
-    if config.training.feature_views is not None:
-        return config.training.feature_views
-    return 1 if config.augment.preset == "none" else USUAL_VIEWS
 
 
 def worth_it(training: Training) -> bool:

@@ -7,13 +7,14 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
 from nbfinetune.engine.device import Placement
 from nbfinetune.engine.laps import BUSY_SHARE, timed
 from nbfinetune.engine.step_timing import PROBED_IMAGES, noise, still_stepper
+from nbfinetune.engine.tuning_book import Way
 from nbfinetune.engine.world import World
 from nbfinetune.records import StepTuned
 
@@ -31,30 +32,6 @@ HOPELESS = 1.4
 """Ways that take so many times the fastest's time are not measured again."""
 MARGIN = 0.05
 """By which a way must be faster than those before it to be taken."""
-
-
-class Way(NamedTuple):
-    """How a step is computed.
-
-    Parameters
-    ----------
-    precision : {"fp32", "bf16", "fp16"}
-    channels_last : bool
-        Memory format.
-    threads : int, optional
-        Of the CPU; None is as many as torch takes by itself.
-    """
-
-    precision: str
-    channels_last: bool
-    threads: int | None = None
-
-    def words(self) -> str:
-        """As people read it: "bf16, channels last, 1 thread"."""
-        told = f"{self.precision}, channels {'last' if self.channels_last else 'first'}"
-        if self.threads is None:
-            return told
-        return f"{told}, {self.threads} thread{'s' * (self.threads != 1)}"
 
 
 def measured(parts: Parts, ways: Sequence[Way], threads: Sequence[int]) -> tuple[StepTuned, bool]:

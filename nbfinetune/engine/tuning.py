@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from nbfinetune.engine import tuning_book
-from nbfinetune.engine.self_test import Way, measured
+from nbfinetune.engine.self_test import measured
 from nbfinetune.engine.threads import compute_here
+from nbfinetune.engine.tuning_book import Way
 from nbfinetune.models.catalogue import known
 from nbfinetune.models.head_epochs import feature_views, head_epochs
 from nbfinetune.records import Event, PhaseStarted, StepTuned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +17,30 @@ MOST = 1000
 """Findings that are kept, the latest."""
 
 _PATIENCE_S = 2.0
+
+
+class Way(NamedTuple):
+    """How a step is computed.
+
+    Parameters
+    ----------
+    precision : {"fp32", "bf16", "fp16"}
+    channels_last : bool
+        Memory format.
+    threads : int, optional
+        Of the CPU; None is as many as torch takes by itself.
+    """
+
+    precision: str
+    channels_last: bool
+    threads: int | None = None
+
+    def words(self) -> str:
+        """As people read it: "bf16, channels last, 1 thread"."""
+        told = f"{self.precision}, channels {'last' if self.channels_last else 'first'}"
+        if self.threads is None:
+            return told
+        return f"{told}, {self.threads} thread{'s' * (self.threads != 1)}"
 
 
 class _Page(msgspec.Struct, forbid_unknown_fields=True):

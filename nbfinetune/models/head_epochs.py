@@ -5,7 +5,7 @@ from __future__ import annotations
 from nbfinetune.models.training_choice import choice_of
 from nbfinetune.records import FineTuneConfig
 
-__all__ = ["USUAL_VIEWS", "epochs_on_kept_features", "feature_views", "head_epochs"]
+__all__ = ["USUAL_VIEWS", "epochs_on_kept_features", "feature_views", "head_epochs", "views_asked"]
 
 USUAL_VIEWS = 4
 """Variants of each image where augmentation makes them and nobody says how many."""
@@ -30,10 +30,14 @@ def feature_views(config: FineTuneConfig) -> int:
     mixed = augment.mixup or augment.cutmix
     if mixed or optimizer.clip_weights or changing or config.runner.devices > 1:
         return 0
-    asked = config.training.feature_views
-    if asked is not None:
-        return asked
-    return 1 if augment.preset == "none" else USUAL_VIEWS
+    return views_asked(config)
+
+
+def views_asked(config: FineTuneConfig) -> int:
+    """How many views a run asks for; 0 where it asks to keep none."""
+    if config.training.feature_views is not None:
+        return config.training.feature_views
+    return 1 if config.augment.preset == "none" else USUAL_VIEWS
 
 
 def epochs_on_kept_features(config: FineTuneConfig) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nbfinetune.engine import tuning_book
+from nbfinetune.engine.tuning_book import Way
 from nbfinetune.models.speed import Gain, Task, gained
 from nbfinetune.records import StepTuned, TrainingConfig
 
@@ -24,15 +25,15 @@ _OPEN = ("auto", "None")
 
 def way_in_words(found: StepTuned) -> str:
     """Precision, memory format and threads, as in "bf16, channels last, 2 threads"."""
-    way, threads = _way(found), found.threads
-    return way if threads is None else f"{way}, {threads} thread{'s' * (threads != 1)}"
+    return Way(found.precision, found.channels_last, found.threads).words()
 
 
 def chosen_ms(found: StepTuned) -> tuple[float, float] | None:
     """Milliseconds an image, in the way that was chosen and in the usual one."""
     times = found.ms_per_image
     # As many threads as torch takes by itself go without saying.
-    took = times.get(way_in_words(found), times.get(_way(found)))
+    by_itself = Way(found.precision, found.channels_last).words()
+    took = times.get(way_in_words(found), times.get(by_itself))
     return None if took is None else (took, next(iter(times.values())))
 
 
@@ -67,10 +68,6 @@ def gain_in(found: StepTuned, asked: TrainingConfig) -> Gain | None:
         took = min(open_ways, default=None)
         way = "" if took is None else open_ways[took]
     return Gain(took / usual, way) if took and usual and took != usual else None
-
-
-def _way(found: StepTuned) -> str:
-    return f"{found.precision}, channels {'last' if found.channels_last else 'first'}"
 
 
 def _allows(asked: TrainingConfig, way: str) -> bool:

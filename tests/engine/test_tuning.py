@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from nbfinetune.data.machine import cache_home
 from nbfinetune.engine import self_test, tuning
 from nbfinetune.engine.device import Placement
-from nbfinetune.engine.self_test import Way
+from nbfinetune.engine.tuning_book import Way
 from nbfinetune.records import Folder, PhaseStarted, RunStarted, StepTuned, Stop
 from nbfinetune.runner.settings import configure
 
