@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nbfinetune.data import decoded_cache
+from nbfinetune.data.bands import Raster
+from nbfinetune.data.stored_image import stored_image
+
 
 @pytest.fixture
 def write_photo() -> Callable[..., Path]:
@@ -34,3 +38,16 @@ def write_photos(write_photo: Callable[..., Path]) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths that a cache decoded, in order."""
+    seen: list[str] = []
+
+    def watched(path: str, side_px: int, channels: int) -> Raster:
+        seen.append(path)
+        return stored_image(path, side_px, channels)
+
+    monkeypatch.setattr(decoded_cache, "stored_image", watched)
+    return seen

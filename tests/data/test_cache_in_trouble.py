@@ -12,7 +12,7 @@ import sys
 import pytest
 from PIL import Image
 
-from nbfinetune.data import cache_files, decoded_cache
+from nbfinetune.data import cache_files
 from nbfinetune.data.cache_files import cache_folder
 from nbfinetune.data.decoded_cache import DecodedCache, open_cache
 from nbfinetune.data.pixel_file import ENTRIES, PIXELS
@@ -44,19 +44,6 @@ def opened(tmp_path):
     yield open_it
     for cache in caches:
         cache.close()
-
-
-@pytest.fixture
-def decodings(monkeypatch) -> list[str]:
-    """Paths that a cache decoded, in order."""
-    seen: list[str] = []
-
-    def watched(path, side_px, channels):
-        seen.append(path)
-        return stored_image(path, side_px, channels)
-
-    monkeypatch.setattr(decoded_cache, "stored_image", watched)
-    return seen
 
 
 def assert_right(cache: DecodedCache, paths: list[str]) -> None:

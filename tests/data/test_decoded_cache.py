@@ -52,19 +52,6 @@ def paths(write_photo, tmp_path) -> list[str]:
     return [str(write_photo(tmp_path / "photos" / f"{i}.jpg", 160, 120, i)) for i in range(5)]
 
 
-@pytest.fixture
-def decodings(monkeypatch):
-    """Paths that the cache decoded, in order."""
-    seen: list[str] = []
-
-    def watched(path, side_px, channels):
-        seen.append(path)
-        return stored_image(path, side_px, channels)
-
-    monkeypatch.setattr(decoded_cache, "stored_image", watched)
-    return seen
-
-
 def same(left: Image.Image, right: Image.Image) -> bool:
     return (left.mode, left.size, left.tobytes()) == (right.mode, right.size, right.tobytes())
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import nbfinetune as nf
 
@@ -36,6 +38,23 @@ def photos() -> tuple[np.ndarray, np.ndarray]:
     for row, label in enumerate(labels):
         pixels[row, :, 6 * label : 6 * label + 6, label % 3] += 140
     return pixels.astype(np.uint8), labels
+
+
+@pytest.fixture
+def red_and_green(tmp_path: Path) -> Callable[[int, tuple[int, int]], Path]:
+    """``red_and_green(count, (height, width))`` writes so many noisy photos of each of both."""
+
+    def write(count: int, shape: tuple[int, int]) -> Path:
+        rng = np.random.default_rng(1)
+        for colour, name in enumerate(("red", "green")):
+            (tmp_path / "photos" / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 120, (*shape, 3), dtype=np.uint8)
+                pixels[..., colour] += 120
+                Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.jpg")
+        return tmp_path / "photos"
+
+    return write
 
 
 @pytest.fixture

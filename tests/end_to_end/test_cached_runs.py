@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from safetensors.numpy import load_file
 
 import nbfinetune as nf
@@ -23,16 +22,9 @@ BYTES = 3 * 30 * 35
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(red_and_green) -> Path:
     """80 noisy photos of two classes."""
-    rng = np.random.default_rng(1)
-    for colour, name in enumerate(("red", "green")):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(40):
-            pixels = rng.integers(0, 120, (60, 70, 3), dtype=np.uint8)
-            pixels[..., colour] += 120
-            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.jpg")
-    return tmp_path / "photos"
+    return red_and_green(40, (60, 70))
 
 
 def weights(run: nf.Run) -> dict[str, np.ndarray]:

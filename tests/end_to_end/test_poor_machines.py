@@ -8,22 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from nbfinetune.records import CacheUnused, FileSkipped, RunFinished, RunStarted
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(red_and_green) -> Path:
     """24 photos of two classes."""
-    rng = np.random.default_rng(1)
-    for colour, name in enumerate(("red", "green")):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(12):
-            pixels = rng.integers(0, 120, (40, 50, 3), dtype=np.uint8)
-            pixels[..., colour] += 120
-            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.jpg")
-    return tmp_path / "photos"
+    return red_and_green(12, (40, 50))
 
 
 @pytest.fixture

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import torch
 from fastai.vision.all import CrossEntropyLossFlat, accuracy, vision_learner
-from fastai_learner import Teller, photos
+from fastai_learner import Teller, begun
 from photos import load
-from task import Task
 
 if __name__ == "__main__":
-    task = Task.given()
-    task.tell("imported")
-    torch.set_num_threads(task.threads)
-    dls = photos(task)
-    task.tell("data")
+    task, dls = begun()
     torch.manual_seed(task.seed)
     learner = vision_learner(
         dls,

@@ -83,12 +83,18 @@ def photos(task: Task) -> ImageDataLoaders:
     )
 
 
-if __name__ == "__main__":
+def begun() -> tuple[Task, ImageDataLoaders]:
+    """The task that was given, and its photos; what goes before every learner."""
     task = Task.given()
     task.tell("imported")
     torch.set_num_threads(task.threads)
     dls = photos(task)
     task.tell("data")
+    return task, dls
+
+
+if __name__ == "__main__":
+    task, dls = begun()
     watching = [Teller(task), *([Half()] if task.half else [])]
     learner = Learner(
         dls, model_of(task), loss_func=CrossEntropyLossFlat(), metrics=accuracy, cbs=watching
