@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nbfinetune.engine import edits, lr_finder
+from nbfinetune.engine import edits, heap, lr_finder
 from nbfinetune.engine.ports import Commands, Recorder
 from nbfinetune.errors import NbFinetuneError, NonFiniteLoss, TrainingError
 from nbfinetune.records import (
@@ -139,6 +139,7 @@ class Control:
         self._recorder.emit(applied)
         self._recorder.emit(RunPaused(step=applied.step))
         training.save()
+        heap.give_back()
 
     def _find(self, applied: CommandApplied, training: Training) -> None:
         if self.finding:

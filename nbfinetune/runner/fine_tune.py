@@ -12,7 +12,6 @@ from nbfinetune.errors import ConfigError
 from nbfinetune.models.model_checks import check_name, check_weights_file
 from nbfinetune.records import Arrays, FineTuneConfig, ModelConfig, Named
 from nbfinetune.runner.launch import launch
-from nbfinetune.runner.replay import again
 from nbfinetune.runner.run import Run
 from nbfinetune.runner.settings import configure, signature
 from nbfinetune.store import RunStore
@@ -77,6 +76,8 @@ def fine_tune(
             raise ConfigError(
                 "replay does a run again as it was: leave out the data and every other setting"
             )
+        from nbfinetune.runner.replay import again
+
         run = begin(*again(replay))
         return run.wait() if wait else run
     if data is None:

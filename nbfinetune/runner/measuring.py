@@ -7,7 +7,6 @@ it is measured, and leaves in the middle of anything when its input closes.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import sys
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from nbfinetune.engine import heap
 from nbfinetune.errors import NbFinetuneError
 from nbfinetune.records import FineTuneConfig, decode
 from nbfinetune.runner.child import Say, leave_when_unheard, speaker
@@ -31,6 +31,7 @@ def main() -> None:
     say = speaker()
     order = json.loads(sys.stdin.readline())
     leave_when_unheard()
+    heap.keep_freed()
     try:
         measure(order, say)
     except NbFinetuneError as error:
@@ -128,9 +129,7 @@ def _give_back() -> None:
     gc.collect()
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
-    # Only the C library of GNU keeps what was freed until it is asked.
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    heap.give_back()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from msgspec.structs import fields, replace
 
 from nbfinetune.data.sources import Accepted, accept
 from nbfinetune.errors import ConfigError
-from nbfinetune.pruning.asking import check as check_pruning
 from nbfinetune.records import (
     AugmentConfig,
     DataConfig,
@@ -254,7 +253,10 @@ def _plain_numbers(config: FineTuneConfig) -> FineTuneConfig:
 
 def _refuse_contradictions(config: FineTuneConfig) -> None:
     data, model, training = config.data, config.model, config.training
-    check_pruning(config.pruning, training.epochs)
+    if config.pruning.amount:
+        from nbfinetune.pruning import asking  # and numpy, which the caller need not wait for
+
+        asking.check(config.pruning, training.epochs)
     if model.train_stages is not None and model.freeze != "none":
         raise ConfigError(
             f"model.train_stages is {model.train_stages} and model.freeze is {model.freeze!r}: "

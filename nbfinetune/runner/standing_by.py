@@ -82,6 +82,9 @@ def describe(config: FineTuneConfig, folder: Path) -> dict[str, Any]:
 
 
 def _warm_up() -> None:
+    from nbfinetune.engine.lean_torch import leave_out_compiler
+
+    leave_out_compiler()
     import nbfinetune.engine.train
     import nbfinetune.runner.worker  # noqa: F401
 

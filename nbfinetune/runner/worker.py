@@ -9,6 +9,8 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
+from nbfinetune.engine import heap
+from nbfinetune.engine.lean_torch import leave_out_compiler
 from nbfinetune.errors import NbFinetuneError
 from nbfinetune.records import PhaseStarted, RunFailed, RunRestored, StepDone
 from nbfinetune.runner.recorder import SilentRecorder, StoreCommands, StoreRecorder
@@ -26,6 +28,7 @@ def main(folder: Path) -> int:
     int
         Exit status: 0 done, 1 failed (the run's log says why), `TAKEN` if another worker is at it.
     """
+    heap.keep_freed()
     rank = int(os.environ.get("RANK", "0"))
     store = RunStore.open(folder)
     if rank:
@@ -55,6 +58,7 @@ def _terminate(commands: StoreCommands, *_: int | FrameType | None) -> None:
 def _train(store: RunStore, folder: Path, recorder: StoreRecorder, commands: StoreCommands) -> None:
     again = store.last_seq() > 0
     recorder.emit(PhaseStarted(phase="starting torch"))
+    leave_out_compiler()
     from nbfinetune.engine.train import last_checkpoint, train
     from nbfinetune.engine.world import join
 
@@ -82,6 +86,7 @@ def _train(store: RunStore, folder: Path, recorder: StoreRecorder, commands: Sto
 
 def _follow(store: RunStore, folder: Path) -> int:
     """Train beside rank 0, which speaks for the run."""
+    leave_out_compiler()
     from nbfinetune.engine.ports import NoCommands
     from nbfinetune.engine.train import last_checkpoint, train
     from nbfinetune.engine.world import join

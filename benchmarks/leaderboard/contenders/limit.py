@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from task import Task
 
+from nbfinetune.engine import heap
 from nbfinetune.engine.device import Placement
 from nbfinetune.engine.step_timing import fixed_step
 from nbfinetune.runner.speed_measure import Measuring
@@ -20,6 +21,7 @@ PRECISIONS = ("fp32", "bf16")
 def main() -> None:
     """Try each way shortly, then step for a while in the fastest."""
     task = Task.given()
+    heap.keep_freed()
     torch.set_num_threads(task.threads)
     how = Measuring(batch_size=task.batch_size, image_size=task.image_size, classes=task.classes)
     config, device = how.config(task.model), torch.device(task.device)
