@@ -115,7 +115,7 @@ class _Parts(MetaPathFinder):
         self._stand_in = stand_in
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Where it is, or None: not a part of it."""
         if not fullname.startswith(f"{COMPILER}."):
@@ -132,7 +132,7 @@ class _Kept(Loader):
         self._module, self._own = module, module.__spec__
         self.spec = ModuleSpec(module.__name__, self)
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
+    def create_module(self, _spec: ModuleSpec) -> ModuleType:
         """The module as it is."""
         return self._module
 

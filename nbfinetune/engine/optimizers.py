@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2, list_optimizers  # type: ignore[attr-defined]
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -45,7 +44,7 @@ ELSEWHERE = ("bnb*", "fused*", "adahessian")
 
 def optimizer_names() -> list[str]:
     """Names that `make_optimizer` knows."""
-    listed = list_optimizers(exclude_filters=list(ELSEWHERE))
+    listed = _of_timm().list_optimizers(exclude_filters=list(ELSEWHERE))
     return sorted({*TORCH, *map(str, listed)})
 
 
@@ -87,7 +86,7 @@ def make_optimizer(
     if name in TORCH:
         optimizer: Optimizer = TORCH[name](params, lr=lr, **_torch_values(name, config, device))
     elif name in optimizer_names():
-        optimizer = create_optimizer_v2(params, name, lr=lr)
+        optimizer = _of_timm().create_optimizer_v2(params, name, lr=lr)
         if config.momentum != OptimizerConfig().momentum:
             set_values(optimizer, momentum=config.momentum)
     else:
@@ -199,6 +198,13 @@ def _without_buffer(optimizer: Optimizer) -> Iterator[dict[str, Tensor]]:
     for state in optimizer.state.values():
         if "square_avg" in state and "momentum_buffer" not in state:
             yield state
+
+
+def _of_timm() -> Any:
+    """More optimizers; importing them takes half a second, which most runs need not wait."""
+    import timm.optim
+
+    return timm.optim
 
 
 def _unknown(name: str) -> str:

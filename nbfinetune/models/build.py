@@ -14,7 +14,7 @@ from nbfinetune.models.heads import head_names, is_under, quieten
 from nbfinetune.models.names import ModelName, parse_name, timm_config
 from nbfinetune.models.origins import ORIGINS
 from nbfinetune.models.recipe import Recipe, recipes_of
-from nbfinetune.models.rehearsal import rehearse, try_forward
+from nbfinetune.models.rehearsal import is_light, rehearse, try_forward
 from nbfinetune.models.removing import remove
 from nbfinetune.models.shape import Shape
 from nbfinetune.models.weights import load_weights, read_weights
@@ -60,7 +60,7 @@ def build(
     """Build the model of a run.
 
     Timm's and torchvision's are first built without memory, to see that they fit and that they
-    take the image size.
+    take the image size, unless they are so light that this would take longer than trying them.
 
     Parameters
     ----------
@@ -82,8 +82,10 @@ def build(
     """
     name = parse_name(config.name)
     shape = Shape(num_classes, image_size, config.dropout, config.in_chans)
-    if name.origin != "factory":
-        rehearse(name, config, shape, torch.device(device))
+    where = torch.device(device)
+    light = name.origin != "factory" and is_light(name, shape, where)
+    if name.origin != "factory" and not light:
+        rehearse(name, config, shape, where)
     module, weights_from = _created(name, config, shape, cache_dir)
     if name.origin == "factory":
         try_forward(name, config, module, shape)
@@ -97,6 +99,8 @@ def build(
             state = ORIGINS[name.origin].adapted(module, state)
     whole = set(module.state_dict())
     heads = edit(module, config, shape)
+    if light:
+        try_forward(name, config, module, shape)
     if is_edited(config) or not _keeps_its_classifier(name, config, num_classes):
         quieten(module, head_names(module))
     for recipe in recipes:
@@ -119,6 +123,10 @@ def _created(
         module, weights_from = origin.create_pretrained(name, shape, cache_dir)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise ModelTooLarge(f"there is not enough memory to build {name.full} ({error})") from error
+    except Exception:
+        if name.origin != "factory":  # says what sizes go, if this is not one of them
+            rehearse(name, config, shape, torch.device("cpu"))
+        raise
     return module, weights_from
 
 

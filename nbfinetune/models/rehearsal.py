@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from nbfinetune.errors import ModelError, NbFinetuneError
+from nbfinetune.models.catalogue import known
 from nbfinetune.models.editing import edit, is_edited
 from nbfinetune.models.freezing import freeze
 from nbfinetune.models.heads import head_names
@@ -18,7 +19,23 @@ from nbfinetune.models.origins import ORIGINS
 from nbfinetune.models.shape import RGB, Shape
 from nbfinetune.records import ModelConfig
 
-__all__ = ["rehearse", "sketch", "try_forward"]
+__all__ = ["is_light", "rehearse", "sketch", "try_forward"]
+
+LIGHT_MACS = 1e9
+"""Of two images: a model that takes no more is tried out sooner than rehearsed."""
+
+
+def is_light(name: ModelName, shape: Shape, device: torch.device) -> bool:
+    """Whether the catalogue says that a model takes little memory and time.
+
+    Such a one is built at once and tried on real images.
+    """
+    facts = known(name.full)
+    if facts is None or not (facts.parameters and facts.macs and facts.image_size):
+        return False
+    macs = 2 * facts.macs * (shape.image_size / facts.image_size) ** 2
+    needed = needed_bytes(facts.parameters, facts.parameters)
+    return macs <= LIGHT_MACS and 2 * needed < available_bytes(device)
 
 
 def rehearse(name: ModelName, config: ModelConfig, shape: Shape, device: torch.device) -> None:

@@ -12,7 +12,6 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
 __all__ = ["Tally", "follow"]
 
@@ -43,7 +42,11 @@ class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """
 
     def __init__(self, module: nn.Module, marks: Mapping[str, int] | None = None) -> None:
+        # It imports Triton, for which a run that reckons nothing need not wait.
+        from torch.utils.flop_counter import flop_registry
+
         super().__init__()  # type: ignore[no-untyped-call]
+        self._work_of = flop_registry
         self.macs = self.activations = self.live = self.peak = self.saved = 0
         self.held_before: dict[int, int] = {}
         own = (*module.parameters(), *module.buffers())
@@ -59,7 +62,7 @@ class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._look_for_marks([leaf for leaf in tree_leaves(args) if isinstance(leaf, Tensor)])
         out = func(*args, **given)
         results = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
-        work = flop_registry.get(func._overloadpacket)  # noqa: SLF001 - as FlopCounterMode does
+        work = self._work_of.get(func._overloadpacket)  # noqa: SLF001 - as FlopCounterMode does
         if work is not None:
             self.macs += int(work(*args, **given, out_val=out)) // 2
             self.activations += results[0].numel() + _scores(func, args)
