@@ -17,11 +17,15 @@ from nbfinetune.records import LIVE, RunRestored
 from nbfinetune.store import RunStore
 from nbfinetune.widgets.history import RunHistory, Update, nothing_new
 
-LIVE_S = 0.2
-"""Between two looks at a live run; a look where nothing is new takes a few microseconds."""
+LIVE_S, SLOW_S = 0.2, 1.0
+"""Between two looks at a live run, the least and the most; a look where nothing is new takes a few
+microseconds, but all that is told costs the run."""
 
-UNATTENDED_S = 1.0
-"""The same where nobody has touched the page for `ATTENDED_S`: all that is told costs the run."""
+UNATTENDED_S, LATE_S = 1.0, 3.0
+"""The same where nobody has touched the page for `ATTENDED_S`."""
+
+PICTURE = 500
+"""Parts that a time line of some hundred pixels has: a look that adds less shows nothing new."""
 
 ATTENDED_S = 120.0
 """A person who touches the page is taken to look at it for so long."""
@@ -151,7 +155,14 @@ class Follower:
                 return None
             if status not in LIVE:
                 return RESTING_S
-            return LIVE_S if self._attended else UNATTENDED_S
+            return self._pause()
+
+    def _pause(self) -> float:
+        """Seconds in which a live run grows by what can be seen."""
+        least, most = (LIVE_S, SLOW_S) if self._attended else (UNATTENDED_S, LATE_S)
+        started = self.history.started if self.history else None
+        age = time.time() - started.time if started else 0.0
+        return min(max(age / PICTURE, least), most)
 
     def _news(self) -> Update | None:
         if self._store is None:

@@ -14,10 +14,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from chart_runs import filled, progress, step_done
+from msgspec.structs import replace
 
 from nbfinetune.records import CheckpointSaved, EpochDone, RunFinished, RunPaused, RunRestored
 from nbfinetune.widgets.digest import COLUMN
-from nbfinetune.widgets.follower import ATTENDED_S, LIVE_S, UNATTENDED_S, Follower
+from nbfinetune.widgets.follower import (
+    ATTENDED_S,
+    LATE_S,
+    LIVE_S,
+    SLOW_S,
+    UNATTENDED_S,
+    Follower,
+)
 
 
 class Listener:
@@ -110,6 +118,19 @@ def test_it_looks_seldom_where_nobody_is_at_the_page_and_often_when_somebody_com
     assert follower.look() == UNATTENDED_S
     follower.attend()
     assert follower.look() == LIVE_S
+
+
+def test_the_longer_a_run_the_less_a_look_adds_and_the_fewer_there_are(run, listener):
+    listener.until(lambda updates: updates)
+    follower = listener.follower
+    started = follower.history.started
+    paces = ((50, LIVE_S, UNATTENDED_S), (300, 0.6, UNATTENDED_S), (86_400, SLOW_S, LATE_S))
+    for age, attended, alone in paces:
+        follower.history.started = replace(started, time=time.time() - age)
+        follower._attended_at = time.monotonic()
+        assert follower.look() == pytest.approx(attended, rel=0.01)
+        follower._attended_at -= ATTENDED_S
+        assert follower.look() == pytest.approx(alone, rel=0.01)
 
 
 def test_a_pause_is_told_at_once(run, listener):
