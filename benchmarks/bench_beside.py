@@ -5,7 +5,8 @@ Real JupyterLab, real Chromium. `python benchmarks/bench_beside.py 40 --executio
 The run: one run, watched in turn by all, by the kernel and Jupyter's server alone, and by nobody:
 in blocks of seconds the others are held still (SIGSTOP), so that the worker, its memory and its
 caches stay the same. A block's figure is the mean of its steps. (Whole runs in turn, with a widget
-and without, scattered by 5 %, which hid what was asked.)
+and without, scattered by 5 %, which hid what was asked.) Nobody touches the page; with `--age` the
+run has been going for a while, so that a page is told of it less often.
 
 The notebook: one cell `1+1`, run by JupyterLab's own command in a fresh kernel, then beside a
 widget whose run trains. Timed in the page: from the command to the output, and from the request to
@@ -128,13 +129,16 @@ def block(run: Run, seconds: float, people: dict[str, list[psutil.Process]], who
     return float(np.mean(steps_between(run, begun, time.time() - 0.3)))
 
 
-def slowdown(browser: Browser, server: JupyterServer, rounds: int, seconds: float) -> None:
+def slowdown(
+    browser: Browser, server: JupyterServer, rounds: int, seconds: float, age: float
+) -> None:
     """Print how much slower a run's steps are while it is looked at, and by whom."""
     page = browser.new_page(viewport=SCREEN)
     notebook = NotebookPage(page, server, "slowdown")
     notebook.open()
     run = start(notebook, 10_000)
     all_on_screen(page)
+    page.wait_for_timeout(age * 1000)
     people = onlookers(run)
     taken: dict[str, list[float]] = {who: [] for who in WATCHES}
     try:
@@ -244,7 +248,8 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     asked.add_argument("rounds", type=int, nargs="?", default=40)
     asked.add_argument("--seconds", type=float, default=10)
-    asked.add_argument("--executions", type=int, default=40)
+    asked.add_argument("--executions", type=int, default=40, help="of 1+1; 0 leaves them out")
+    asked.add_argument("--age", type=float, default=0, help="seconds that the run has had before")
     chosen = asked.parse_args()
     print(f"load before: {os.getloadavg()}")
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as started:
@@ -254,9 +259,10 @@ def main() -> None:
         (folder / "config" / "jupyter_lab_config.json").write_text(exposed)
         browser = started.chromium.launch(executable_path=chromium(), args=list(QUIET))
         with serving(folder) as server:
-            kernel_latency(server.root, chosen.executions)
-            latency(browser, server, chosen.executions)
-            slowdown(browser, server, chosen.rounds, chosen.seconds)
+            if chosen.executions:
+                kernel_latency(server.root, chosen.executions)
+                latency(browser, server, chosen.executions)
+            slowdown(browser, server, chosen.rounds, chosen.seconds, chosen.age)
         browser.close()
     print(f"load after: {os.getloadavg()}")
 
