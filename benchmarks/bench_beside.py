@@ -4,9 +4,11 @@ Real JupyterLab, real Chromium. `python benchmarks/bench_beside.py 40 --executio
 
 The run: one run, watched in turn by all, by the kernel and Jupyter's server alone, and by nobody:
 in blocks of seconds the others are held still (SIGSTOP), so that the worker, its memory and its
-caches stay the same. A block's figure is the mean of its steps. (Whole runs in turn, with a widget
-and without, scattered by 5 %, which hid what was asked.) Nobody touches the page; with `--age` the
-run has been going for a while, so that a page is told of it less often.
+caches stay the same. With `--widget` nobody is held still: the notebook is open all the time, and
+one of its cells shows the widget or does not, block by block. A block's figure is the mean of its
+steps. (Whole runs in turn, with a widget and without, scattered by 5 %, which hid what was asked.)
+Nobody touches the page; with `--age` the run has been going for a while, so that a page is told of
+it less often.
 
 The notebook: one cell `1+1`, run by JupyterLab's own command in a fresh kernel, then beside a
 widget whose run trains. Timed in the page: from the command to the output, and from the request to
@@ -47,6 +49,13 @@ BATCH = 32
 WATCHES = ("browser and kernel", "kernel", "nobody")
 MODEL = f"model='resnet10t', pretrained=False, image_size=32, batch_size={BATCH}, seed=0, threads=1"
 WIDGET = f"import nbfinetune as nf; nf.FineTuneWidget('digits', {MODEL}, epochs={{epochs}})"
+TOGGLE = """if globals().get('w') is None:
+    w = nf.FineTuneWidget(run=nf.Run.open({run!r})); display(w)
+else:
+    w.close(); w = None
+"""
+DRAWN_S = 4.0
+"""After which a widget is whole, and a cell that was cleared is still."""
 # What is out of sight is not drawn: all four charts must fit.
 SCREEN: ViewportSize = {"width": 1600, "height": 3600}
 CHARTS = ("Loss", "Metrics", "Learning rate", "Throughput")
@@ -157,14 +166,55 @@ def slowdown(
     page.close()
     alone = np.array(taken["nobody"])
     for who in WATCHES[:-1]:
-        ratios = np.array(taken[who]) / alone
-        drawn = np.random.default_rng(0).choice(ratios, (10_000, len(ratios)))
-        low, high = np.quantile(np.median(drawn, 1), (0.025, 0.975))
-        print(
-            f"a step beside {who} over one beside nobody: {np.median(ratios):.4f} "
-            f"(95 % interval of the median {low:.4f} to {high:.4f}; {ratios.min():.4f} to "
-            f"{ratios.max():.4f} over {rounds} rounds of {seconds:g} s)"
-        )
+        tell_slowdown(f"{who} over one beside nobody", np.array(taken[who]) / alone)
+
+
+def tell_slowdown(beside: str, ratios: np.ndarray) -> None:
+    """Print the median of the rounds' ratios."""
+    drawn = np.random.default_rng(0).choice(ratios, (10_000, len(ratios)))
+    low, high = np.quantile(np.median(drawn, 1), (0.025, 0.975))
+    print(
+        f"a step beside {beside}: {np.median(ratios):.4f} (95 % interval of the median {low:.4f} "
+        f"to {high:.4f}; {ratios.min():.4f} to {ratios.max():.4f} over {len(ratios)} rounds)"
+    )
+
+
+def slowdown_by_widget(
+    browser: Browser, server: JupyterServer, rounds: int, seconds: float, age: float
+) -> None:
+    """Print how much slower a run's steps are while a notebook that is open shows its widget."""
+    page = browser.new_page(viewport=SCREEN)
+    notebook = NotebookPage(page, server, "widget")
+    notebook.open()
+    notebook.run(f"import nbfinetune as nf; nf.fine_tune('digits', {MODEL}, epochs=10_000).id")
+    run: Run = wait_until(lambda: runs(notebook.home), page=page)[-1]
+    wait_until(lambda: len(run.metrics("step")), 60, page)
+    page.wait_for_timeout(age * 1000)
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    try:
+        notebook.run(TOGGLE.format(run=run.id))
+        page.evaluate(CELL_BEFORE_LAST)
+        wait_until(lambda: page.evaluate(POINTS), 60, page)
+        all_on_screen(page)
+        shown = True
+        for number in range(rounds):
+            for wanted in (True, False) if number % 2 == 0 else (False, True):
+                if wanted != shown:
+                    page.evaluate(RUN_CELL)
+                    shown = wanted
+                page.wait_for_timeout(DRAWN_S * 1000)
+                begun = time.time()
+                page.wait_for_timeout(seconds * 1000)
+                taken[shown].append(float(np.mean(steps_between(run, begun, time.time() - 0.3))))
+                if bool(page.evaluate(POINTS)) != shown:
+                    raise RuntimeError(f"the widget should be {'on' if shown else 'off'} the page")
+            said = ", ".join(f"{some[-1] * 1e3:.2f} ms" for some in taken.values())
+            print(f"round {number}, with and without: {said}", flush=True)
+    finally:
+        end_worker(run.path)
+    notebook.close()
+    page.close()
+    tell_slowdown("its widget over one without", np.array(taken[True]) / np.array(taken[False]))
 
 
 def executions(notebook: NotebookPage, count: int) -> list[tuple[float, float]]:
@@ -250,6 +300,7 @@ def main() -> None:
     asked.add_argument("--seconds", type=float, default=10)
     asked.add_argument("--executions", type=int, default=40, help="of 1+1; 0 leaves them out")
     asked.add_argument("--age", type=float, default=0, help="seconds that the run has had before")
+    asked.add_argument("--widget", action="store_true", help="with and without it, page open")
     chosen = asked.parse_args()
     print(f"load before: {os.getloadavg()}")
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as started:
@@ -262,7 +313,8 @@ def main() -> None:
             if chosen.executions:
                 kernel_latency(server.root, chosen.executions)
                 latency(browser, server, chosen.executions)
-            slowdown(browser, server, chosen.rounds, chosen.seconds, chosen.age)
+            measure = slowdown_by_widget if chosen.widget else slowdown
+            measure(browser, server, chosen.rounds, chosen.seconds, chosen.age)
         browser.close()
     print(f"load after: {os.getloadavg()}")
 
