@@ -21,7 +21,7 @@ from nbfinetune.data.augment import Cut, Interpolation
 from nbfinetune.data.decode import UnreadableImage
 from nbfinetune.data.images import ImageSet
 from nbfinetune.data.index import OnSkip, check_share
-from nbfinetune.data.machine import default_threads
+from nbfinetune.data.machine import default_threads, give_way_to_training
 from nbfinetune.data.randomness import Ids, epoch_order
 from nbfinetune.data.view import View
 from nbfinetune.records import AugmentConfig
@@ -218,7 +218,9 @@ class Loader:
 
     def _submit(self, order: Ids, epoch: int, position: int) -> _Pending:
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nbft-load")
+            self._pool = ThreadPoolExecutor(
+                self._threads, thread_name_prefix="nbft-load", initializer=give_way_to_training
+            )
         ids = self._batch_ids(order, position)
         shape = (len(ids), self.size_px, self.size_px, self.images.channels)
         pixels = np.empty(shape, dtype=np.uint8)

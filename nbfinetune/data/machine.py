@@ -6,9 +6,13 @@ import math
 import os
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from nbfinetune.errors import DataError
+
+NICENESS = 10
+"""Of threads that load, where 0 is usual and 19 the least."""
 
 _MOST = 16
 _CGROUP = Path("/sys/fs/cgroup")
@@ -26,6 +30,18 @@ def default_threads() -> int:
     except AttributeError:  # not on macOS and Windows
         cpus = os.cpu_count() or 1
     return min(cpus, _MOST, *_cpus_of_cgroup(_CGROUP))
+
+
+def give_way_to_training() -> None:
+    """Let this thread have the CPU when the threads that train do not want it.
+
+    What trains waits for all of its threads after every operation, so one that loses its CPU to a
+    loader holds up the others; while it waits for images, loaders have the machine to themselves.
+    """
+    # Elsewhere a process has one niceness for all of its threads.
+    if sys.platform == "linux":
+        own = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, own, max(NICENESS, os.getpriority(os.PRIO_PROCESS, own)))
 
 
 def cache_home() -> Path:

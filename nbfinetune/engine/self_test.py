@@ -32,6 +32,8 @@ HOPELESS = 1.4
 """Ways that take so many times the fastest's time are not measured again."""
 MARGIN = 0.05
 """By which a way must be faster than those before it to be taken."""
+DISTURBED_MARGIN = 0.25
+"""The same where others had the CPU meanwhile: so much is not their doing."""
 
 
 def measured(parts: Parts, ways: Sequence[Way], threads: Sequence[int]) -> tuple[StepTuned, bool]:
@@ -40,7 +42,7 @@ def measured(parts: Parts, ways: Sequence[Way], threads: Sequence[int]) -> tuple
     Parameters
     ----------
     ways : sequence of Way
-        The usual one first; it stays where none is faster by `MARGIN`, or others disturb.
+        The usual one first; it stays where none is faster by `MARGIN`.
     threads : sequence of int
         Fewer than torch takes by itself; empty where there is nothing to choose.
 
@@ -63,7 +65,7 @@ def measured(parts: Parts, ways: Sequence[Way], threads: Sequence[int]) -> tuple
         torch.set_num_threads(most)
     quiet = not race.disturbed()
     if not quiet:
-        chosen = ways[0]
+        chosen = race.fastest(ways, DISTURBED_MARGIN)
     found = StepTuned(
         precision=chosen.precision,
         channels_last=chosen.channels_last,
@@ -116,8 +118,12 @@ class _Race:
             best = min(self._best(way) for way in left)
             if lap:
                 left = [way for way in left if self._best(way) <= HOPELESS * best]
+        return self.fastest(ways, MARGIN)
+
+    def fastest(self, ways: Sequence[Way], margin: float) -> Way:
+        """The first of the ways that no other is faster than by more than a part of its time."""
         fastest = min(self._best(way) for way in ways)
-        return next(way for way in ways if (1 - MARGIN) * self._best(way) <= fastest)
+        return next(way for way in ways if (1 - margin) * self._best(way) <= fastest)
 
     def disturbed(self) -> bool:
         """Whether others had the CPU while steps were measured."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,3 +63,12 @@ def test_a_cache_that_can_not_be_written_is_named_with_a_remedy(tmp_path, monkey
     monkeypatch.setenv("NBFINETUNE_CACHE", str(tmp_path / "a file"))
     with pytest.raises(DataError, match=r"a file/archives can't be written .*NBFINETUNE_CACHE"):
         machine.scratch_folder("archives")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads share their niceness elsewhere")
+def test_a_thread_that_loads_gives_way_and_the_others_do_not() -> None:
+    with ThreadPoolExecutor(1, initializer=machine.give_way_to_training) as pool:
+        told = pool.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        assert told.result() == max(machine.NICENESS, usual)
+        assert usual < machine.NICENESS
