@@ -6,11 +6,10 @@ import os
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from nbfinetune.errors import ConfigError, NbFinetuneError, RunError
+from nbfinetune.errors import ConfigError, NbFinetuneError
 from nbfinetune.records import (
-    LIVE,
     RESUMABLE,
     Command,
     CommandApplied,
@@ -30,19 +29,16 @@ from nbfinetune.records import (
     checked,
 )
 from nbfinetune.runner import answers, frames, summary
+from nbfinetune.runner.model_face import ModelFace
 from nbfinetune.runner.progress import watch
 from nbfinetune.store import RunStore, layout
-from nbfinetune.store.layout import Which
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import nn
-
-    from nbfinetune.export.quantized import Quantized
 
 
 @dataclass(frozen=True, repr=False)
-class Run:
+class Run(ModelFace):
     """A run in its folder; holds nothing open, so that it may be kept and copied freely.
 
     Parameters
@@ -294,122 +290,8 @@ class Run:
         best = partial(self._trained, "best")
         return pruned_run.prune(self, amount, method, wishes, live=live, ask=ask, best_folder=best)
 
-    def load_model(self, which: Which = "best") -> nn.Module:
-        """The trained model in eval mode, with `.classes` and `.preprocess`.
-
-        Parameters
-        ----------
-        which : {"best", "last"}
-            The weights of the best epoch, or of the last checkpoint.
-
-        Raises
-        ------
-        RunError
-            If the run has no such checkpoint yet.
-        """
-        folder = self._trained(which)
-        from nbfinetune.evaluation import inference
-
-        return inference.load_model(folder, self.config, which)
-
-    def predict(self, images: Any, which: Which = "best") -> pd.DataFrame:
-        """Label and probability per class, one row per image."""
-        folder = self._trained(which)
-        from nbfinetune.evaluation import inference
-
-        return inference.predict(folder, self.config, images, which)
-
-    def evaluate(self, data: Any = None, which: Which = "best") -> Any:
-        """Measure the model on `data`, or on the run's own validation images."""
-        folder = self._trained(which)
-        from nbfinetune.evaluation import inference
-
-        return inference.evaluate(folder, self.config, data, which)
-
-    def export(self, path: str | os.PathLike[str], which: Which = "best") -> Path:
-        """Write the model to a file whose suffix says in which form."""
-        folder = self._trained(which)
-        from nbfinetune.export import export
-
-        return export(folder, self.config, Path(path), which)
-
-    def comparison(self, *, latency: bool = True) -> pd.DataFrame:
-        """The best model before and after the pruning that this run began with.
-
-        Parameters
-        ----------
-        latency : bool
-            Whether to time them, by turns; takes some seconds.
-
-        Returns
-        -------
-        DataFrame
-            Rows `before` and `after`, or the run's own alone where nothing was pruned or the run
-            before is gone; columns accuracy, macro_f1, parameters, macs, size_mb, latency_ms (of
-            one image) and latency_ms_32 (of 32 at a time).
-
-        Raises
-        ------
-        RunError
-            If the run has no best model yet.
-        """
-        from nbfinetune.runner import comparison
-
-        self._trained("best")
-        return comparison.before_and_after(self, latency=latency)
-
-    def quantize(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        method: Literal["auto", "static", "dynamic"] = "auto",
-        images: int = 256,
-        which: Which = "best",
-    ) -> Quantized:
-        """Write the model with 8-bit integers as an ONNX file, and measure it beside itself.
-
-        Parameters
-        ----------
-        path : path, optional
-            Ends in `.onnx`; default `model.int8.onnx` in the run's folder.
-        method : {"auto", "static", "dynamic"}
-            Ranges of the activations out of training images, once; or out of every image anew,
-            which leaves convolutions as they are. By itself: what suits the network.
-        images : int
-            How many training images the ranges come from.
-
-        Returns
-        -------
-        Quantized
-            Its `comparison()` has accuracy, size and latency before and after.
-
-        Raises
-        ------
-        ConfigError
-            If a value can't be, or `pip install 'nbfinetune[onnx]'` is missing.
-        ModelError, StoreError
-            If the model can't be written as ONNX, or the file not at all.
-        RunError
-            If the run has no such checkpoint yet.
-        """
-        folder = self._trained(which)
-        from nbfinetune.export.quantizing import quantize
-
-        target = None if path is None else Path(path)
-        return quantize(folder, self.config, target, method=method, images=images, which=which)
-
     def _store(self) -> RunStore:
         return RunStore.open(self.path)
-
-    def _trained(self, which: Which) -> Path:
-        if which not in get_args(Which):
-            raise ConfigError(f"which is {which!r}; a run keeps 'best' and 'last'")
-        if not layout.checkpoint(self.path, which).is_file():
-            raise RunError(
-                f"run {self.id} has no {which!r} checkpoint yet (it is {self.status}); "
-                + ("wait for one" if self.status in LIVE else "resume() it")
-            )
-        return self.path
 
     def __repr__(self) -> str:
         try:

@@ -1,0 +1,156 @@
+"""What the model of a run can be asked: the part of `Run` that needs torch, when it is called."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+from nbfinetune.errors import ConfigError, RunError
+from nbfinetune.records import LIVE, FineTuneConfig, Status
+from nbfinetune.store import layout
+from nbfinetune.store.layout import Which
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+    from nbfinetune.export.quantized import Quantized
+    from nbfinetune.runner.run import Run
+
+
+class ModelFace(ABC):
+    """Uses of a trained model; `Run` has them all.
+
+    Attributes
+    ----------
+    path : Path
+        The run's folder.
+    """
+
+    path: Path
+
+    @property
+    @abstractmethod
+    def status(self) -> Status:
+        """What the run is doing now, in one word."""
+
+    @property
+    @abstractmethod
+    def config(self) -> FineTuneConfig:
+        """What the run was started with."""
+
+    def load_model(self, which: Which = "best") -> nn.Module:
+        """The trained model in eval mode, with `.classes` and `.preprocess`.
+
+        Parameters
+        ----------
+        which : {"best", "last"}
+            The weights of the best epoch, or of the last checkpoint.
+
+        Raises
+        ------
+        RunError
+            If the run has no such checkpoint yet.
+        """
+        folder = self._trained(which)
+        from nbfinetune.evaluation import inference
+
+        return inference.load_model(folder, self.config, which)
+
+    def predict(self, images: Any, which: Which = "best") -> pd.DataFrame:
+        """Label and probability per class, one row per image."""
+        folder = self._trained(which)
+        from nbfinetune.evaluation import inference
+
+        return inference.predict(folder, self.config, images, which)
+
+    def evaluate(self, data: Any = None, which: Which = "best") -> Any:
+        """Measure the model on `data`, or on the run's own validation images."""
+        folder = self._trained(which)
+        from nbfinetune.evaluation import inference
+
+        return inference.evaluate(folder, self.config, data, which)
+
+    def export(self, path: str | os.PathLike[str], which: Which = "best") -> Path:
+        """Write the model to a file whose suffix says in which form."""
+        folder = self._trained(which)
+        from nbfinetune.export import export
+
+        return export(folder, self.config, Path(path), which)
+
+    def comparison(self, *, latency: bool = True) -> pd.DataFrame:
+        """The best model before and after the pruning that this run began with.
+
+        Parameters
+        ----------
+        latency : bool
+            Whether to time them, by turns; takes some seconds.
+
+        Returns
+        -------
+        DataFrame
+            Rows `before` and `after`, or the run's own alone where nothing was pruned or the run
+            before is gone; columns accuracy, macro_f1, parameters, macs, size_mb, latency_ms (of
+            one image) and latency_ms_32 (of 32 at a time).
+
+        Raises
+        ------
+        RunError
+            If the run has no best model yet.
+        """
+        from nbfinetune.runner import comparison
+
+        self._trained("best")
+        return comparison.before_and_after(cast("Run", self), latency=latency)
+
+    def quantize(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        method: Literal["auto", "static", "dynamic"] = "auto",
+        images: int = 256,
+        which: Which = "best",
+    ) -> Quantized:
+        """Write the model with 8-bit integers as an ONNX file, and measure it beside itself.
+
+        Parameters
+        ----------
+        path : path, optional
+            Ends in `.onnx`; default `model.int8.onnx` in the run's folder.
+        method : {"auto", "static", "dynamic"}
+            Ranges of the activations out of training images, once; or out of every image anew,
+            which leaves convolutions as they are. By itself: what suits the network.
+        images : int
+            How many training images the ranges come from.
+
+        Returns
+        -------
+        Quantized
+            Its `comparison()` has accuracy, size and latency before and after.
+
+        Raises
+        ------
+        ConfigError
+            If a value can't be, or `pip install 'nbfinetune[onnx]'` is missing.
+        ModelError, StoreError
+            If the model can't be written as ONNX, or the file not at all.
+        RunError
+            If the run has no such checkpoint yet.
+        """
+        folder = self._trained(which)
+        from nbfinetune.export.quantizing import quantize
+
+        target = None if path is None else Path(path)
+        return quantize(folder, self.config, target, method=method, images=images, which=which)
+
+    def _trained(self, which: Which) -> Path:
+        if which not in get_args(Which):
+            raise ConfigError(f"which is {which!r}; a run keeps 'best' and 'last'")
+        if not layout.checkpoint(self.path, which).is_file():
+            raise RunError(
+                f"run {self.path.name} has no {which!r} checkpoint yet (it is {self.status}); "
+                + ("wait for one" if self.status in LIVE else "resume() it")
+            )
+        return self.path
