@@ -10,12 +10,11 @@ import pytest
 
 from nbfinetune.errors import DataError
 from nbfinetune.evaluation.label_errors import (
-    MOST_FEATURES,
     label_errors,
     likely_errors,
-    out_of_sample,
     ranked,
 )
+from nbfinetune.evaluation.out_of_sample import MOST_FEATURES, out_of_sample
 
 CLASSES = ("daisy", "rose", "tulip")
 
