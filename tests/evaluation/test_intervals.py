@@ -25,7 +25,7 @@ def evaluated(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
 @pytest.mark.parametrize("measure", MEASURES)
 def test_every_resample_has_the_figure_that_its_images_have(measure: str):
     logits, labels = made(40, 0, 4)
-    logits = np.round(logits, 1)
+    logits = np.round(logits)  # so that scores are equal now and then
     places = np.random.default_rng(1).integers(0, 40, (50, 40))
     figures = statistic_of(measure, logits, labels)(places)
     expected = [getattr(evaluated(logits[row], labels[row]), measure) for row in places]
@@ -97,6 +97,11 @@ def test_resamples_without_a_class_are_measured_by_the_others():
     logits = np.random.default_rng(0).normal(size=(41, 3)) + np.eye(3)[labels]
     low, high = evaluated(logits, labels).interval("roc_auc")
     assert 0 < low < sk.roc_auc_score(labels == 0, logits[:, 0]) < high + 0.3 <= 1.3
+
+
+def test_resamples_that_have_no_such_figure_are_left_out():
+    two = evaluated(np.eye(2), np.arange(2))
+    assert two.interval("roc_auc", draws=50) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(
