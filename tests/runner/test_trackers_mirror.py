@@ -15,7 +15,7 @@ import pytest
 import nbfinetune as nf
 from nbfinetune.errors import RunError, RunTimeout, StoreError
 from nbfinetune.records import RunFinished, RunRestored, RunStopped
-from nbfinetune.runner.trackers import mirrors, track
+from nbfinetune.runner.trackers import mirrored_to, mirrors, track
 from nbfinetune.runner.trackers.mirror import Mirror
 from nbfinetune.store import RunStore
 
@@ -66,8 +66,9 @@ def said(recwarn: pytest.WarningsRecorder) -> list[str]:
 
 
 def test_a_run_that_is_over_is_mirrored_at_once_with_its_end(over, track_to, lines):
+    assert mirrored_to(over) == {}
     mirror = track_to(over).wait(60)
-    assert mirror.status == "done"
+    assert mirrored_to(over) == {"mirrored to": "mlflow (done)"}
     assert steps(lines) == list(range(1, 251))
     assert steps(lines, "epoch/accuracy") == [100, 200]
     assert steps(lines, "best/accuracy") == [250]
@@ -141,6 +142,7 @@ def test_a_tracker_that_fails_says_so_once_and_the_run_trains_on(
         mirror.wait(60)
     until(lambda: said(recwarn))
     assert said(recwarn) == [mirror.error]
+    assert mirrored_to(training.path) == {"mirrored to": f"mlflow (failed: {mirror.error})"}
     assert "nobody reads" not in mirror.error
     assert "nobody reads" in mirror.log.read_text()
     with RunStore.open(training.path) as store:

@@ -3,7 +3,7 @@
 The worker knows nothing of it: a tracker that is slow, full or gone can't hold up a run.
 """
 
-from nbfinetune.runner.trackers.mirror import Mirror, mirrors, track
+from nbfinetune.runner.trackers.mirror import Mirror, mirrored_to, mirrors, track
 from nbfinetune.runner.trackers.targets import target_of
 
-__all__ = ["Mirror", "mirrors", "target_of", "track"]
+__all__ = ["Mirror", "mirrored_to", "mirrors", "target_of", "track"]

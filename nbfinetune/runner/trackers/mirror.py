@@ -180,3 +180,12 @@ def track(run_folder: Path, tracker: str, where: Mapping[str, Any]) -> Mirror:
 def mirrors(run_folder: Path) -> list[Mirror]:
     """Mirrors that a run has been given, at work or not."""
     return [Mirror(run_folder, path) for path in bookmark.places(run_folder)]
+
+
+def mirrored_to(run_folder: Path) -> dict[str, str]:
+    """What a person wants to know of a run's mirrors at first sight; empty where it has none."""
+    told = [
+        f"{mirror.tracker} ({mirror.status}{f': {mirror.error}' if mirror.error else ''})"
+        for mirror in mirrors(run_folder)
+    ]
+    return {"mirrored to": " · ".join(told)} if told else {}
