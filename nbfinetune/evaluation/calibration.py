@@ -53,10 +53,11 @@ class Calibration:
         said = (self.table["images"] * self.table["confidence"].fillna(0)).sum()
         hits = (self.table["images"] * self.table["accuracy"].fillna(0)).sum()
         gap = float(said - hits) / self.table["images"].sum()
-        lean = "too confident" if gap > 0 else "too modest"
+        lean = "high" if gap > 0 else "low"
         where = "fitted on these images" if self.fitted_here else "fitted on the run's validation"
         return (
-            f"On average {abs(gap):.1%} {lean}; calibration error (ECE) {self.ece:.4f}, "
+            f"Confidence is on average {100 * abs(gap):.1f} percentage points too {lean}; "
+            f"calibration error (ECE) {self.ece:.4f}, "
             f"at temperature {self.temperature:.3g} ({where}) {self.ece_after:.4f}"
         )
 

@@ -87,8 +87,8 @@ def test_the_runs_own_temperature_is_used_where_there_is_one():
 
 def test_it_says_which_way_it_leans_and_draws_it():
     bold, modest = calibrate(*confident((0.9, 10, 6))), calibrate(*confident((0.6, 10, 9)))
-    assert "30.0% too confident" in bold.sentence
-    assert "30.0% too modest" in modest.sentence
+    assert "30.0 percentage points too high" in bold.sentence
+    assert "30.0 percentage points too low" in modest.sentence
     html = bold._repr_html_()
     assert "<svg" in html
     assert "10 images: confidence 0.900, accuracy 0.600" in html
