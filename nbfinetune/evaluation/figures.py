@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nbfinetune.errors import ConfigError
-from nbfinetune.evaluation import averages, curves
+from nbfinetune.evaluation import averages, class_curves
 from nbfinetune.evaluation.averages import Counts
 from nbfinetune.evaluation.metrics import (
     Measures,
@@ -128,7 +128,7 @@ class Figures:
         The last two are NaN where a class has no or only positives; `notes` names those.
         """
         return self.class_figures.assign(
-            average_precision=curves.average_precisions(self.probabilities, self.labels)
+            average_precision=class_curves.average_precisions(self.probabilities, self.labels)
         )
 
     @property

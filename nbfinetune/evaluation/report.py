@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nbfinetune.errors import DataError
-from nbfinetune.evaluation import curves, intervals, report_html
+from nbfinetune.evaluation import class_curves, intervals, report_html
 from nbfinetune.evaluation.calibration import Calibration, calibrate
 from nbfinetune.evaluation.figures import Figures
 from nbfinetune.evaluation.metrics import measure
@@ -71,24 +71,24 @@ class Evaluation(Figures):
         return cls(logits, labels, tuple(classes), named, measures, ids, temperature)
 
     def roc_curve(self, class_name: str) -> pd.DataFrame:
-        """ROC curve of one class against the rest; see `curves.roc_curve`.
+        """ROC curve of one class against the rest; see `class_curves.roc_curve`.
 
         Raises
         ------
         DataError
             If there is no such class, or it has no or only positives.
         """
-        return curves.roc_curve(*self._against_rest(class_name))
+        return class_curves.roc_curve(*self._against_rest(class_name))
 
     def precision_recall_curve(self, class_name: str) -> pd.DataFrame:
-        """Precision over recall of one class; see `curves.precision_recall_curve`.
+        """Precision over recall of one class; see `class_curves.precision_recall_curve`.
 
         Raises
         ------
         DataError
             If there is no such class, or it has no or only positives.
         """
-        return curves.precision_recall_curve(*self._against_rest(class_name))
+        return class_curves.precision_recall_curve(*self._against_rest(class_name))
 
     def calibration(self, bins: int = 15) -> Calibration:
         """Whether it is right as often as it says; see `calibration.calibrate`.

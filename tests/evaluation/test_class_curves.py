@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from nbfinetune.evaluation.curves import precision_recall_curve, roc_curve
+from nbfinetune.evaluation.class_curves import precision_recall_curve, roc_curve
 from nbfinetune.evaluation.report import Evaluation
 
 
