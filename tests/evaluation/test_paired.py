@@ -57,6 +57,18 @@ def test_equal_models_are_seldom_told_apart():
     assert told / 300 <= 0.08
 
 
+def test_intervals_of_the_difference_cover_the_truth():
+    rng = np.random.default_rng(3)
+    covered = 0
+    for trial in range(300):
+        hard = rng.random(200) < 0.4  # the same images are hard for both
+        one = answering(rng.random(200) < np.where(hard, 0.6, 0.95))
+        other = answering(rng.random(200) < np.where(hard, 0.5, 0.9))
+        found = one.compare(other, draws=200, seed=trial)
+        covered += found.low <= 0.4 * 0.1 + 0.6 * 0.05 <= found.high
+    assert 0.91 <= covered / 300 <= 0.98
+
+
 def test_images_are_paired_by_name_whatever_their_order():
     right = np.array([True, False, True, False])
     this = answering(right, ["a", "b", "c", "d"])
