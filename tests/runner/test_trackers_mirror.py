@@ -17,7 +17,10 @@ from nbfinetune.errors import RunError, RunTimeout, StoreError
 from nbfinetune.records import RunFinished, RunRestored, RunStopped
 from nbfinetune.runner.trackers import mirrored_to, mirrors, track
 from nbfinetune.runner.trackers.mirror import Mirror
+from nbfinetune.runner.trackers.mirror_process import EVENTS_A_PAGE
 from nbfinetune.store import RunStore
+
+STEPS = EVENTS_A_PAGE + 500
 
 
 @pytest.fixture
@@ -47,9 +50,9 @@ def track_to(lines: Path):
 
 @pytest.fixture
 def over(home: Path) -> Path:
-    """Folder of a run of 250 steps that has finished."""
-    with chart_runs.filled(home / "over", 250) as store:
-        store.append([RunFinished(step=250, reason="completed", best_epoch=2)])
+    """Folder of a run that has finished, of more events than a page holds."""
+    with chart_runs.filled(home / "over", STEPS) as store:
+        store.append([RunFinished(step=STEPS, reason="completed", best_epoch=2)])
     return home / "over"
 
 
@@ -69,9 +72,9 @@ def test_a_run_that_is_over_is_mirrored_at_once_with_its_end(over, track_to, lin
     assert mirrored_to(over) == {}
     mirror = track_to(over).wait(60)
     assert mirrored_to(over) == {"mirrored to": "mlflow (done)"}
-    assert steps(lines) == list(range(1, 251))
-    assert steps(lines, "epoch/accuracy") == [100, 200]
-    assert steps(lines, "best/accuracy") == [250]
+    assert steps(lines) == list(range(1, STEPS + 1))
+    assert steps(lines, "epoch/accuracy") == list(range(100, STEPS + 1, 100))
+    assert steps(lines, "best/accuracy") == [STEPS]
     assert ["tag", "nbfinetune.status", "finished"] in told(lines)
     assert told(lines)[-1] == ["terminated", "FINISHED"]
     assert repr(mirror).startswith("Mirror('mlflow', status done, run over of experiment")
