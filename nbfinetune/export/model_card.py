@@ -172,7 +172,7 @@ def _data(config: FineTuneConfig, index: ImageIndex) -> Iterator[str]:
         f"({type(data.source).__name__.lower()})."
     )
     if data.edits:
-        yield f"{len(data.edits):,} images were relabelled, moved or left out by hand."
+        yield f"Relabelled, moved or left out by hand: {len(data.edits):,}."
     yield ""
     yield from class_table(index)
     yield ""

@@ -150,7 +150,7 @@ def points(schedule: Schedule) -> tuple[Point, ...]:
         found += [
             (at, rate, "linear") for at, rate in zip(places.tolist(), heights.tolist(), strict=True)
         ]
-    return tuple((float(f"{at:.7g}"), float(f"{rate:.7g}"), piece) for at, rate, piece in found)
+    return tuple((float(f"{at:.10g}"), float(f"{rate:.7g}"), piece) for at, rate, piece in found)
 
 
 def _momenta(schedules: Sequence[tuple[int, int, Schedule]], momentum: float) -> Iterator[Curve]:

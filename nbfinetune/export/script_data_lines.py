@@ -27,7 +27,7 @@ def settings(plan: Plan, *, folder: str, workers: str) -> list[str]:
     size, crop = facts["image_size"], facts["crop_pct"]
     scale = (list(facts["mean"]), list(facts["std"]))
     batch = plan.config.training.batch_size
-    accelerator = 'torch.accelerator.current_accelerator() or torch.device("cpu")'
+    accelerator = 'torch.accelerator.current_accelerator(True) or torch.device("cpu")'
     files = plan.listed.kind == "files"
     holds = "path, label and part (train or val)" if files else "images, labels and parts"
     return [
