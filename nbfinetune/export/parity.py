@@ -94,8 +94,10 @@ def forget(path: Path) -> None:
     StoreError
         If it can't be taken away.
     """
+    if not place(path).is_file():
+        return
     try:
-        place(path).unlink(missing_ok=True)
+        place(path).unlink()
     except OSError as error:
         raise StoreError(f"{place(path)} could not be removed ({error}); remove it") from error
 

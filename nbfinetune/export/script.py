@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 import warnings
 from collections.abc import Sequence
@@ -14,9 +13,10 @@ from nbfinetune.evaluation.trained import Which
 from nbfinetune.export.compact import fitted
 from nbfinetune.export.script_course_lines import course_lines
 from nbfinetune.export.script_data_lines import data_lines, settings
+from nbfinetune.export.script_loss_lines import by_f1
 from nbfinetune.export.script_model_lines import imports_of_model, model_lines
 from nbfinetune.export.script_plan import Plan, plan_of
-from nbfinetune.export.script_training_lines import by_f1, is_torchs, mixes, training_lines
+from nbfinetune.export.script_training_lines import is_torchs, mixes, training_lines
 from nbfinetune.records import AppliedEdit, Event, FineTuneConfig
 from nbfinetune.whole_files import whole_file
 
@@ -196,17 +196,9 @@ def write_text(text: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path, durable=False) as unfinished:
             # Names of folders may hold bytes that are no UTF-8.
-            unfinished.write_bytes(os.fsencode(text) if not _is_utf8(text) else text.encode())
+            unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise _unwritable(path, error) from error
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:

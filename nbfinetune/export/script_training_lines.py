@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from nbfinetune.export.script_course import TORCHS, Course
 from nbfinetune.export.script_course_lines import changed, prunes
+from nbfinetune.export.script_loss_lines import (
+    loss_lines,
+    loss_of,
+    measure_lines,
+    precision_lines,
+    said,
+)
 from nbfinetune.export.script_plan import Plan
-from nbfinetune.records import OptimizerConfig, Plateau, TrainingConfig
+from nbfinetune.records import OptimizerConfig, Plateau
 
-__all__ = ["by_f1", "is_torchs", "mixes", "training_lines"]
+__all__ = ["is_torchs", "mixes", "training_lines"]
 
 SETTINGS = ("l1", "clip_norm", "clip_weights")
 _FUSED = ("adamw", "adam", "sgd", "adagrad")
-
-
-_OWN = "def loss_of(logits, targets, weights):"
 
 
 def training_lines(plan: Plan, *, saved: str) -> list[str]:
@@ -28,9 +32,9 @@ def training_lines(plan: Plan, *, saved: str) -> list[str]:
     tables += ["MASKS = {}"] if prunes(plan) else []
     return [
         *([*tables, ""] if tables else []),
-        *_loss(plan.config.training),
-        *_precision(plan),
-        *_measuring(plan),
+        *loss_lines(plan.config.training),
+        *precision_lines(plan),
+        *measure_lines(plan),
         "",
         *_setting_out(plan),
         *_loop(plan),
@@ -43,76 +47,6 @@ def _live(plan: Plan) -> dict[str, float]:
     """Settings of the optimizer that the loop looks up, as they are at first."""
     asked = {name: float(getattr(plan.config.optimizer, name)) for name in SETTINGS}
     return {name: value for name, value in asked.items() if value or name in changed(plan)}
-
-
-def _loss(training: TrainingConfig) -> list[str]:
-    if training.loss == "cross_entropy":
-        return []
-    smoothing = training.label_smoothing
-    values = {
-        "bce": "F.binary_cross_entropy_with_logits(logits, goal, reduction='none').mean(1)",
-        "mse": "F.mse_loss(logits.softmax(1), goal, reduction='none').mean(1)",
-        "focal": "-(goal * (1 - logits.softmax(1)) ** 2 * logits.log_softmax(1)).sum(1)",
-    }
-    return [
-        _OWN,
-        "    if targets.ndim == 1:",
-        "        targets = F.one_hot(targets, logits.shape[1]).float()",
-        f"    goal = targets * {1 - smoothing} + {smoothing} / logits.shape[1]",
-        f"    values = {values[training.loss]}",
-        "    return (values if weights is None else values * (targets * weights).sum(1)).mean()",
-        "",
-    ]
-
-
-def _loss_of(plan: Plan, logits: str, goal: str) -> str:
-    """Python of the loss of a batch, or a part of one."""
-    training = plan.config.training
-    weighted = training.class_weights is not None
-    if training.loss != "cross_entropy":
-        return f"loss_of({logits}, {goal}, {'weights' if weighted else None})"
-    smoothing = training.label_smoothing
-    more = f", label_smoothing={smoothing}" if smoothing else ""
-    if not weighted:
-        return f"F.cross_entropy({logits}, {goal}{more})"
-    return f"F.cross_entropy({logits}, {goal}, weights, reduction='sum'{more}) / len({goal})"
-
-
-def _precision(plan: Plan) -> list[str]:
-    if plan.precision == "fp32":
-        return []
-    kind = {"bf16": "bfloat16", "fp16": "float16"}[plan.precision]
-    return [
-        "def said(model, images):",
-        f"    with torch.autocast(DEVICE.type, torch.{kind}):",
-        "        return model(images).float()",
-        "",
-    ]
-
-
-def _said(plan: Plan, images: str) -> str:
-    return f"model({images})" if plan.precision == "fp32" else f"said(model, {images})"
-
-
-def _measuring(plan: Plan) -> list[str]:
-    said = _said(plan, "normalised(images)")
-    f1 = "f1_score(labels, logits.argmax(1), average='macro', zero_division=0)"
-    measured = "'accuracy': accuracy" + (f", 'macro_f1': {f1}" if by_f1(plan) else "")
-    return [
-        "@torch.no_grad()",
-        "def measure(model, loader):",
-        "    model.eval()",
-        f"    pairs = [({said}.cpu(), labels) for images, labels in loader]",
-        "    logits, labels = (torch.cat(parts) for parts in zip(*pairs))",
-        "    accuracy = (logits.argmax(1) == labels).float().mean().item()",
-        f"    return {{'val_loss': F.cross_entropy(logits, labels).item(), {measured}}}",
-    ]
-
-
-def by_f1(plan: Plan) -> bool:
-    """Whether the script follows the macro F1."""
-    followed = {plan.config.training.monitor, *(p.metric for p in plan.course.plateaus.values())}
-    return "macro_f1" in followed
 
 
 def _setting_out(plan: Plan) -> list[str]:
@@ -265,11 +199,11 @@ def _gradients(plan: Plan) -> list[str]:
     pieces = plan.config.training.accumulate
     back = "scaler.scale(loss).backward()" if plan.precision == "fp16" else "loss.backward()"
     if pieces == 1:
-        return [f"loss = {_loss_of(plan, _said(plan, 'images'), 'labels')}", back]
+        return [f"loss = {loss_of(plan, said(plan, 'images'), 'labels')}", back]
     micro = -(-plan.config.training.batch_size // pieces)
     return [
         f"for piece, goal in zip(images.split({micro}), labels.split({micro})):",
-        f"    loss = {_loss_of(plan, _said(plan, 'piece'), 'goal')} * len(piece) / len(images)",
+        f"    loss = {loss_of(plan, said(plan, 'piece'), 'goal')} * len(piece) / len(images)",
         f"    {back}",
         "loss = loss * len(images) / len(piece)",
     ]
