@@ -50,6 +50,7 @@ def building_code(
     filename: str,
     *,
     pretrained: bool = False,
+    dropout: float = 0.0,
 ) -> list[str]:
     """Code that ends with `model`, with weights of chance.
 
@@ -59,9 +60,11 @@ def building_code(
         As for `loading_code`; a file is looked at for the widths of a pruned model alone.
     pretrained : bool
         Have timm begin with its published weights.
+    dropout : float in [0, 1)
+        Of the classifier, which makes no difference but in training.
     """
     config: ModelConfig = decode(encode(facts["model"]), ModelConfig)
-    shape = Shape(facts["num_classes"], facts["image_size"], in_chans=config.in_chans)
+    shape = Shape(facts["num_classes"], facts["image_size"], dropout, config.in_chans)
     given = ORIGINS[name.origin].arguments(name, shape)
     asked = _asked_of_timm(module, name, config, shape) if name.origin == "timm" else []
     layers = {path: _code(layer) for path, layer in _new_layers(module, config, given)}

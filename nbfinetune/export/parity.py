@@ -56,9 +56,9 @@ class Parity:
 def compared(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> Parity:
     """Parity of two models by their logits, (N, C) each.
 
-    Where the shapes differ or a logit of `theirs` is not finite, nothing agrees.
+    Where there are none, the shapes differ or a logit of `theirs` is not finite, nothing agrees.
     """
-    if ours.shape != theirs.shape or not np.isfinite(theirs).all():
+    if not len(ours) or ours.shape != theirs.shape or not np.isfinite(theirs).all():
         return Parity(len(ours), 0.0, None, passed=False)
     agreement = float(np.mean(ours.argmax(axis=1) == theirs.argmax(axis=1)))
     off = float(np.abs(ours.astype(np.float64) - theirs).max())

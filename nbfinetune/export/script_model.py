@@ -126,12 +126,25 @@ def _by_name(
     module: nn.Module, name: ModelName, config: ModelConfig, facts: Mapping[str, Any]
 ) -> list[str]:
     wanted = config.pretrained
-    lines = building_code(module, name, facts, _FILE, pretrained=wanted)
+    lines = building_code(module, name, facts, _FILE, pretrained=wanted, dropout=config.dropout)
+    lines += _dropped(module, name, config)
     if wanted and name.origin == "torchvision":
         lines += _published(name)
     if _is_fresh(name, config, facts["num_classes"]):
         lines += _quietened(module)
     return lines
+
+
+def _dropped(module: nn.Module, name: ModelName, config: ModelConfig) -> list[str]:
+    """Lines that set the dropout of architectures that do not take it when they are built."""
+    if name.origin == "timm" or not config.dropout:
+        return []
+    inner = [p for p, m in module.named_modules() if isinstance(m, nn.Dropout)]
+    return [
+        f"model.get_submodule({path!r}).p = {config.dropout}"
+        for path in inner
+        if module.get_submodule(path).p == config.dropout
+    ]
 
 
 def _published(name: ModelName) -> list[str]:
@@ -187,7 +200,9 @@ def _out_of_a_file(
         state = built.module.state_dict()
         save_file({key: value.contiguous().clone() for key, value in state.items()}, file)
         weights = file.read_bytes()
-    lines = building_code(built.module, name, facts, _FILE)
+    dropout = config.model.dropout
+    lines = building_code(built.module, name, facts, _FILE, dropout=dropout)
+    lines += _dropped(built.module, name, config.model)
     loading = ["from safetensors.torch import load_file", *lines]
     loading.append(f"model.load_state_dict(load_file({_FILE!r}))")
     return [line.replace(repr(_FILE), START) for line in loading], weights

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -51,17 +53,23 @@ def export(
 
 
 def note(parity: Parity, path: Path) -> None:
-    """Write the parity of a file into it.
+    """Write the parity of a file into it, beside its classes.
 
     Raises
     ------
     StoreError
         If it can't be written.
     """
-    found = dict.fromkeys(EXTRA_FILES[:2], "")
-    with _quietly():
-        program = torch.export.load(path, extra_files=found)
-    _save(program, {**found, EXTRA_FILES[2]: json.dumps(asdict(parity))}, path)
+    try:
+        with whole_file(path, durable=False) as unfinished:
+            shutil.copyfile(path, unfinished)
+            # As the archive that it is: torch would have to unpickle the program to add a file.
+            with zipfile.ZipFile(unfinished, "a") as archive:
+                known = next(n for n in archive.namelist() if n.endswith(EXTRA_FILES[0]))
+                place = known.replace(EXTRA_FILES[0], EXTRA_FILES[2])
+                archive.writestr(place, json.dumps(asdict(parity)))
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def _traced(module: nn.Module) -> Any:
@@ -88,9 +96,11 @@ def _save(program: Any, facts: Mapping[str, str], path: Path) -> None:
         ):
             torch.export.save(program, file, extra_files=dict(facts))
     except (OSError, RuntimeError) as error:
-        raise StoreError(
-            f"{path} could not be written ({error}); make room, or choose another folder"
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"{path} could not be written ({error}); make room, or choose another folder")
 
 
 @contextmanager

