@@ -56,15 +56,16 @@ def eigen_cam(activations: Tensor) -> Tensor:
 
 
 def scaled(evidence: Tensor) -> Tensor:
-    """What speaks for the class, (B, H, W) with a maximum of one.
+    """What speaks for the class, (B, H, W) from zero to one.
 
-    What speaks against it becomes zero; where everything does, the least of it is shown.
+    What speaks against it counts as nothing; where everything does, the least of it is shown.
 
     Parameters
     ----------
     evidence : Tensor (B, H, W)
     """
-    least, most = (pick(evidence, (1, 2), keepdim=True) for pick in (torch.amin, torch.amax))
-    shown = torch.where(most > 0, evidence.clamp(min=0), evidence - least)
+    speaks = evidence.amax((1, 2), keepdim=True) > 0
+    shown = torch.where(speaks, evidence.clamp(min=0), evidence)
+    shown = shown - shown.amin((1, 2), keepdim=True)
     highest = shown.amax((1, 2), keepdim=True)
     return torch.where(highest > 0, shown / highest, torch.zeros_like(shown))

@@ -127,6 +127,4 @@ def _attended(
     before = target.positions.prefix
     readers = list(target.readers) or list(range(before, target.tokens))
     read = relevance[:, readers].mean(1)[..., None]
-    grid = target.positions.grid(read)[:, 0]
-    # Attention is never negative: what every position has is the ground to measure from.
-    return grid - grid.amin((1, 2), keepdim=True)
+    return target.positions.grid(read)[:, 0]

@@ -62,7 +62,7 @@ def assert_a_map(found, images=2):
         assert one.max() == 1
 
 
-@pytest.mark.parametrize(("name", "side"), smallest_of_each_family())
+@pytest.mark.parametrize(("name", "side"), [*smallest_of_each_family()])
 def test_the_target_is_found_in_the_largest_families(name, side):
     module = built(name, side)
     target = find_target(module, noise(side, 1))
