@@ -54,7 +54,11 @@ class Calibration:
         hits = (self.table["images"] * self.table["accuracy"].fillna(0)).sum()
         gap = float(said - hits) / self.table["images"].sum()
         lean = "high" if gap > 0 else "low"
-        where = "fitted on these images" if self.fitted_here else "fitted on the run's validation"
+        where = (
+            "fitted on these images"
+            if self.fitted_here
+            else "fitted on the run's validation images"
+        )
         return (
             f"Confidence is on average {100 * abs(gap):.1f} percentage points too {lean}; "
             f"calibration error (ECE) {self.ece:.4f}, "

@@ -92,7 +92,7 @@ def _confusion(evaluation: Evaluation) -> str:
 def _cell(images: int, part: float, *, right: bool) -> str:
     """A count, shaded by its part of the row: green where right, red where wrong."""
     colour = "46,160,67" if right else "218,54,51"
-    shade = f"background:rgba({colour},{0.65 * part:.2f});" if images else "opacity:0.45;"
+    shade = f"background:rgba({colour},{0.1 + 0.55 * part:.2f});" if images else "opacity:0.45;"
     return f"<td style='{shade}text-align:right'>{images}</td>"
 
 
