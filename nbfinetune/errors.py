@@ -11,6 +11,7 @@ Each message names the value that was wrong, where it came from, and what to do 
     │   ├── WeightsUnavailable   pretrained weights that are neither cached nor reachable
     │   ├── CheckpointMismatch   weights of another architecture; the differing keys are named
     │   ├── UnsafeCheckpoint     a file that would run code when it is read; refused
+    │   ├── ExportMismatch       an exported file that says something else than its run's model
     │   └── ModelTooLarge        weights, gradients and optimizer do not fit in memory
     │       └── BatchTooLarge    with the activations of a batch they do not; the largest is named
     ├── TrainingError
@@ -33,6 +34,7 @@ __all__ = [
     "CommandRefused",
     "ConfigError",
     "DataError",
+    "ExportMismatch",
     "FoldFailed",
     "ModelError",
     "ModelTooLarge",
@@ -86,6 +88,10 @@ class CheckpointMismatch(ModelError):
 
 class UnsafeCheckpoint(ModelError):
     """A weights file that would run code when it is read."""
+
+
+class ExportMismatch(ModelError):
+    """An exported file that gives other classes than the model of its run, or can't be loaded."""
 
 
 class ModelTooLarge(ModelError):

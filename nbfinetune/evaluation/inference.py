@@ -26,13 +26,15 @@ from nbfinetune.data.source_reading import read_source
 from nbfinetune.data.splits import TRAIN, VAL
 from nbfinetune.errors import DataError
 from nbfinetune.evaluation.batches import BATCH_SIZE, loader_as_seen
-from nbfinetune.evaluation.metrics import load_predictions, log_softmax
+from nbfinetune.evaluation.class_map import class_places
+from nbfinetune.evaluation.metrics import log_softmax
 from nbfinetune.evaluation.preprocessing import Preprocess, images_of
 from nbfinetune.evaluation.report import Evaluation
+from nbfinetune.evaluation.stored import evaluate
 from nbfinetune.evaluation.trained import Which, device_of, load_model, logits
 from nbfinetune.records import FineTuneConfig
 
-__all__ = ["evaluate", "load_model", "logits", "predict"]
+__all__ = ["evaluate", "load_model", "logits", "measure_anew", "predict"]
 
 
 def predict(
@@ -78,35 +80,41 @@ def predict(
     return pd.concat([frame, pd.DataFrame(probabilities, columns=list(model.classes))], axis=1)
 
 
-def evaluate(
-    run_folder: Path, config: FineTuneConfig, data: Any = None, which: Which = "best"
+def measure_anew(
+    run_folder: Path, config: FineTuneConfig, data: Any, which: Which, temperature: float | None
 ) -> Evaluation:
-    """Measure a run's model.
+    """Evaluation of a run's model, asked about every image.
 
     Parameters
     ----------
-    data : optional
-        Whatever can be trained on; of data with a validation part, that part. Its classes are
-        matched by name with the run's. Default: the run's own validation images.
+    data
+        As in `nbfinetune.evaluation.stored.evaluate`.
+    temperature : float, optional
+        Of that model, where it was fitted before.
 
     Raises
     ------
     DataError
         If the data hold a class that the run does not know.
     """
-    stored = run_folder / "predictions" / "best.npz"
-    if data is None and which == "best" and stored.exists():
-        kept = load_predictions(stored)
-        index = load_index(run_folder / FILE_NAME)
-        names = [index.name(int(number)) for number in kept.ids]
-        return Evaluation.from_logits(kept.logits, kept.labels, index.classes, names)
     model: Any = load_model(run_folder, config, which)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         images = _validation_images(run_folder, config, data, Path(folder), model.classes)
-        return _measured(model, images, config)
+        output, seen = _outputs(model, images, config)
+    return Evaluation.from_logits(
+        output,
+        images.index.labels[seen],
+        model.classes,
+        [images.name(int(number)) for number in seen],
+        ids=seen if data is None else None,
+        temperature=temperature,
+    )
 
 
-def _measured(model: Any, images: ImageSet, config: FineTuneConfig) -> Evaluation:
+def _outputs(
+    model: Any, images: ImageSet, config: FineTuneConfig
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits of the images that can be read, and their ids."""
     skipped: list[str] = []
     loader = loader_as_seen(
         images,
@@ -125,10 +133,8 @@ def _measured(model: Any, images: ImageSet, config: FineTuneConfig) -> Evaluatio
     with closing(loader):
         output = logits(model, batches(), device_of(config))
     if skipped:
-        warnings.warn(_skipped(skipped), stacklevel=3)
-    seen = np.concatenate(ids) if ids else np.empty(0, np.int64)
-    names = [images.name(int(number)) for number in seen]
-    return Evaluation.from_logits(output, images.index.labels[seen], model.classes, names)
+        warnings.warn(_skipped(skipped), stacklevel=4)
+    return output, np.concatenate(ids) if ids else np.empty(0, np.int64)
 
 
 def _validation_images(
@@ -143,7 +149,7 @@ def _validation_images(
     split[: listing.train_count or 0] = TRAIN
     index = ImageIndex(
         classes,
-        _relabelled(listing, classes),
+        class_places(listing.classes, classes)[listing.labels],
         split,
         listing.items if isinstance(listing, FileList) else (),
         listing.root if isinstance(listing, FileList) else "",
@@ -151,17 +157,6 @@ def _validation_images(
     # A file mapped into memory can't be deleted everywhere, so the scratch arrays are read.
     pixels = np.array(listing.images) if isinstance(listing, ArrayData) else None
     return ImageSet(index, pixels)
-
-
-def _relabelled(listing: ArrayData | FileList, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    unknown = [name for name in listing.classes if name not in classes]
-    if unknown:
-        raise DataError(
-            f"the data have {'classes' if len(unknown) > 1 else 'a class'} that the run does not "
-            f"know: {', '.join(unknown[:5])}; it was trained on {', '.join(classes[:20])}"
-        )
-    places = np.array([classes.index(name) for name in listing.classes], dtype=np.int64)
-    return places[listing.labels]
 
 
 def _listed(images: Any, channels: int) -> list[Any]:

@@ -156,10 +156,15 @@ def top_k(logits: np.ndarray, labels: np.ndarray, k: int) -> float:
     Equal to `sklearn.metrics.top_k_accuracy_score`, ties included: of equal scores the later
     class comes first. It counts what is ahead of the label instead of sorting every row.
     """
+    return float(within_top(logits, labels, k).mean())
+
+
+def within_top(logits: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Whether `top_k` counts an image, bool, (N,)."""
     own = logits[np.arange(len(labels)), labels][:, None]
     later = np.arange(logits.shape[1]) > labels[:, None]
     ahead = ((logits > own) | ((logits == own) & later)).sum(axis=1)
-    return float((ahead < k).mean())
+    return np.asarray(ahead < k)
 
 
 def roc_auc(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
@@ -179,10 +184,21 @@ def roc_auc(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
     positives = np.bincount(labels, minlength=probabilities.shape[1])
     if (positives == 0).any() or len(positives) < 2:
         return None
-    area = _auc_by_rank if probabilities.size > MANY_SCORES else _auc_by_curve
     # Of two classes scikit-learn measures the second alone.
-    measured = range(1, 2) if len(positives) == 2 else range(len(positives))
-    return float(np.mean([area(probabilities[:, c], labels == c) for c in measured]))
+    return float(np.mean(class_areas(probabilities, labels)[1 if len(positives) == 2 else 0 :]))
+
+
+def class_areas(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve of each class against the rest, float64, (C,).
+
+    NaN where a class has no or only positives; computed as `roc_auc` says.
+    """
+    positives = np.bincount(labels, minlength=probabilities.shape[1])
+    area = _auc_by_rank if probabilities.size > MANY_SCORES else _auc_by_curve
+    areas = np.full(len(positives), np.nan)
+    for c in np.flatnonzero((positives > 0) & (positives < len(labels))):
+        areas[c] = area(probabilities[:, c], labels == c)
+    return areas
 
 
 def _auc_by_curve(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -278,5 +294,5 @@ def load_predictions(path: Path) -> Predictions:
             return Predictions(arrays["logits"], arrays["labels"], arrays["ids"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(
-            f"{path} holds no readable predictions ({error}); evaluate the run again"
+            f"{path} holds no readable predictions ({error}); remove it and evaluate the run again"
         ) from error

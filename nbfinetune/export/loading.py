@@ -20,7 +20,7 @@ from nbfinetune.models.removing import Skipped
 from nbfinetune.models.shape import RGB, Shape
 from nbfinetune.records import ModelConfig, decode, encode
 
-__all__ = ["loading_code"]
+__all__ = ["building_code", "loading_code"]
 
 
 def loading_code(
@@ -35,20 +35,45 @@ def loading_code(
     filename : str
         The weights, as seen from the working directory.
     """
+    return [
+        "from safetensors.torch import load_file",
+        *building_code(module, name, facts, filename),
+        f"model.load_state_dict(load_file({filename!r}))",
+        "_ = model.eval()",
+    ]
+
+
+def building_code(
+    module: nn.Module,
+    name: ModelName,
+    facts: Mapping[str, Any],
+    filename: str,
+    *,
+    pretrained: bool = False,
+    dropout: float = 0.0,
+) -> list[str]:
+    """Code that ends with `model`, with weights of chance.
+
+    Parameters
+    ----------
+    facts, filename
+        As for `loading_code`; a file is looked at for the widths of a pruned model alone.
+    pretrained : bool
+        Have timm begin with its published weights.
+    dropout : float in [0, 1)
+        Of the classifier, which makes no difference but in training.
+    """
     config: ModelConfig = decode(encode(facts["model"]), ModelConfig)
-    shape = Shape(facts["num_classes"], facts["image_size"], in_chans=config.in_chans)
+    shape = Shape(facts["num_classes"], facts["image_size"], dropout, config.in_chans)
     given = ORIGINS[name.origin].arguments(name, shape)
     asked = _asked_of_timm(module, name, config, shape) if name.origin == "timm" else []
     layers = {path: _code(layer) for path, layer in _new_layers(module, config, given)}
     return [
-        "from safetensors.torch import load_file",
         *_needed(layers),
-        *_built(name, given),
+        *_built(name, given, pretrained=pretrained),
         *asked,
         *(_put(path, code) for path, code in layers.items()),
         *_narrowed(module, recipes_in(facts), filename),
-        f"model.load_state_dict(load_file({filename!r}))",
-        "_ = model.eval()",
     ]
 
 
@@ -94,13 +119,14 @@ def _narrowed(module: nn.Module, recipes: tuple[Recipe, ...], filename: str) -> 
         yield "    vars(model.get_submodule(path)).update(values)"
 
 
-def _built(name: ModelName, given: Mapping[str, Any]) -> tuple[str, str]:
+def _built(name: ModelName, given: Mapping[str, Any], *, pretrained: bool) -> tuple[str, str]:
     keywords = ", ".join(f"{key}={value!r}" for key, value in given.items())
     if name.origin == "factory":
         package, _, function = name.full.partition(":")
         return f"from {package} import {function}", f"model = {function}({keywords})"
     if name.origin == "timm":
-        return "import timm", f"model = timm.create_model({name.architecture!r}, {keywords})"
+        which = f"{name.full!r}, pretrained=True" if pretrained else repr(name.architecture)
+        return "import timm", f"model = timm.create_model({which}, {keywords})"
     return "import torchvision", f"model = torchvision.models.{name.architecture}({keywords})"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -17,10 +17,20 @@ from torch import Tensor, nn
 
 from nbfinetune.errors import ConfigError, ModelError, StoreError
 from nbfinetune.evaluation.trained import Which, load_model
+from nbfinetune.export.parity import Parity
+from nbfinetune.export.reading import Input, example, reading, told
 from nbfinetune.records import FineTuneConfig
 from nbfinetune.whole_files import whole_file
 
-__all__ = ["INPUT", "OUTPUT", "check_installed", "export", "largest_difference", "write"]
+__all__ = [
+    "INPUT",
+    "OUTPUT",
+    "check_installed",
+    "export",
+    "largest_difference",
+    "note",
+    "write",
+]
 
 INPUT, OUTPUT = "images", "logits"
 NEEDED = ("onnx", "onnxruntime", "onnxscript")
@@ -38,12 +48,18 @@ _TRIED = (1, 3)
 """Batches by which the file is compared with the model; it was traced with another."""
 
 
-def export(run_folder: Path, config: FineTuneConfig, path: Path, which: Which = "best") -> Path:
+def export(
+    run_folder: Path,
+    config: FineTuneConfig,
+    path: Path,
+    which: Which = "best",
+    input: Input = "normalised",
+) -> None:
     """Write the model of a run to an ONNX file that takes batches of any length.
 
-    Its input ``images`` is float32 (N, C, S, S), its output ``logits`` float32 (N, classes). The
-    file's metadata hold, as JSON, ``classes`` and ``preprocessing``: `image_size`, `mean` and
-    `std` on the scale of pixels in [0, 1], `interpolation`, `crop_pct`.
+    Its input ``images`` is float32 (N, C, S, S), or uint8 (N, S, S, C) with ``input="pixels"``; its
+    output ``logits`` float32 (N, classes). The file's metadata hold, as JSON, what
+    `nbfinetune.export.reading.told` says.
 
     Raises
     ------
@@ -55,8 +71,29 @@ def export(run_folder: Path, config: FineTuneConfig, path: Path, which: Which = 
         If the file can't be written.
     """
     check_installed()
-    write(load_model(run_folder, config, which), path)
-    return path
+    write(reading(load_model(run_folder, config, which), input), path)
+
+
+def note(parity: Parity, path: Path) -> None:
+    """Write the parity of a file into its metadata.
+
+    Raises
+    ------
+    StoreError
+        If it can't be written.
+    """
+    import onnx
+
+    model = onnx.load(path)
+    known = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, {**known, "parity": json.dumps(asdict(parity))})
+    try:
+        with whole_file(path, durable=False) as unfinished:
+            onnx.save(model, unfinished)
+    except OSError as error:
+        raise StoreError(
+            f"{path} could not be written ({error}); make room, or choose another folder"
+        ) from error
 
 
 def check_installed() -> None:
@@ -76,7 +113,7 @@ def check_installed() -> None:
 
 
 def write(module: nn.Module, path: Path) -> None:
-    """Write a model of `load_model`, and see that the file gives what the model gives.
+    """Write a model of `load_model` or `reading`, and see that the file gives what it gives.
 
     Raises
     ------
@@ -90,7 +127,7 @@ def write(module: nn.Module, path: Path) -> None:
             f"{LARGEST_BYTES / 1e9:.1f}; export to .safetensors"
         )
     program = _translated(module)
-    program.model.metadata_props.update(_metadata(module))
+    program.model.metadata_props.update(told(module))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path, durable=False) as unfinished:
@@ -103,7 +140,13 @@ def write(module: nn.Module, path: Path) -> None:
 
 
 def largest_difference(module: nn.Module, path: Path, images: Tensor) -> float:
-    """How far an ONNX file is from the model at most, as a part of the largest logit."""
+    """How far an ONNX file is from the model at most, as a part of the largest logit.
+
+    Parameters
+    ----------
+    images : Tensor
+        As the model reads them.
+    """
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -119,7 +162,7 @@ def _translated(module: nn.Module) -> Any:
         try:
             return torch.onnx.export(
                 module,
-                (_noise(module, 2),),
+                (example(module, 2),),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
                 dynamic_shapes=({0: batch},),
@@ -137,26 +180,12 @@ def _translated(module: nn.Module) -> Any:
 
 def _check_alike(module: nn.Module, written: Path, path: Path) -> None:
     for count in _TRIED:
-        difference = largest_difference(module, written, _noise(module, count))
+        difference = largest_difference(module, written, example(module, count))
         if not difference <= TOLERANCE:
             raise ModelError(
                 f"{path.name} would give other logits than the model (off by {difference:.2g} of "
                 f"the largest, for {count} images), so it was not written; export to .safetensors"
             )
-
-
-def _noise(module: nn.Module, count: int) -> Tensor:
-    """Images of chance, the same for every call."""
-    preprocess: Any = module.preprocess
-    shape = (count, preprocess.channels, preprocess.size_px, preprocess.size_px)
-    return torch.randn(shape, generator=torch.Generator().manual_seed(count))
-
-
-def _metadata(module: nn.Module) -> Mapping[str, str]:
-    described: Any = module
-    seen = asdict(described.preprocess)
-    seen["image_size"] = seen.pop("size_px")
-    return {"classes": json.dumps(described.classes), "preprocessing": json.dumps(seen)}
 
 
 @contextmanager

@@ -29,6 +29,8 @@ class OnnxModel:
     ----------
     classes : tuple of str
     preprocess : Preprocess
+    from_pixels : bool
+        Whether it normalises images itself.
 
     Raises
     ------
@@ -50,19 +52,24 @@ class OnnxModel:
             )
             told = self._session.get_modelmeta().custom_metadata_map
             self.classes: tuple[str, ...] = tuple(json.loads(told["classes"]))
-            self.preprocess = Preprocess.of(json.loads(told["preprocessing"]))
+            seen = json.loads(told["preprocessing"])
+            self.preprocess = Preprocess.of(seen)
+            self.from_pixels: bool = seen.get("input") == "pixels"
         except Exception as error:
             raise ModelError(
                 f"{path} is no ONNX file of a run ({error}); write one by run.export()"
             ) from error
 
-    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (N, classes) of normalised images (N, C, S, S)."""
+    def __call__(self, images: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (N, classes) of normalised images (N, C, S, S), or of pixels (N, S, S, C)."""
         (logits,) = self._session.run([OUTPUT], {INPUT: images})
         return np.asarray(logits)
 
     def logits(self, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Logits of batches of pixels, uint8 (B, S, S, C), as the data loader gives them."""
-        outputs = [self(self.preprocess.normalised(pixels).numpy()) for pixels in batches]
+        outputs = [
+            self(pixels if self.from_pixels else self.preprocess.normalised(pixels).numpy())
+            for pixels in batches
+        ]
         empty = np.empty((0, len(self.classes)), np.float32)
         return np.concatenate(outputs) if outputs else empty

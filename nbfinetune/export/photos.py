@@ -1,4 +1,4 @@
-"""A run's own images, normalised as its model takes them."""
+"""A run's own images as its model takes them."""
 
 from __future__ import annotations
 
@@ -60,6 +60,11 @@ class Photos:
 
     def batches(self, ids: Ids, batch_size: int = 32) -> Iterator[tuple[NDArray[np.float32], Ids]]:
         """Float32 (B, C, S, S) and their ids, in order; what can't be read is left out."""
+        for pixels, seen in self.pixels(ids, batch_size):
+            yield self.preprocess.normalised(pixels).numpy(), seen
+
+    def pixels(self, ids: Ids, batch_size: int = 32) -> Iterator[tuple[NDArray[np.uint8], Ids]]:
+        """The same before they are normalised, uint8 (B, S, S, C)."""
         loader = loader_as_seen(
             self.images,
             ids,
@@ -71,7 +76,7 @@ class Photos:
         with closing(loader):
             for batch in loader.epoch(0, shuffle=False, drop_last=False):
                 if len(batch.ids):
-                    yield self.preprocess.normalised(batch.images).numpy(), batch.ids
+                    yield batch.images, batch.ids
 
     def warn_of_skipped(self) -> None:
         """Name images that could not be read, where there were any."""

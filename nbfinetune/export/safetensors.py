@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,18 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-from nbfinetune.errors import StoreError
+from nbfinetune.errors import ConfigError, StoreError
 from nbfinetune.evaluation.trained import Which, checkpoint_path, load_model
 from nbfinetune.export.loading import loading_code
+from nbfinetune.export.parity import Parity
+from nbfinetune.export.reading import Input
 from nbfinetune.models.names import ModelName, parse_name, timm_config
 from nbfinetune.models.shape import RGB
 from nbfinetune.models.weights import read_facts
 from nbfinetune.records import FineTuneConfig
 from nbfinetune.whole_files import whole_file
 
-__all__ = ["export"]
+__all__ = ["export", "note"]
 
 # What described the published weights, and does not describe these.
 _OUTDATED = (
@@ -44,7 +47,13 @@ _OUTDATED = (
 _OF_THE_WEIGHTS = ("license", "origin_url", "paper_ids", "paper_name", "description", "notes")
 
 
-def export(run_folder: Path, config: FineTuneConfig, path: Path, which: Which = "best") -> Path:
+def export(
+    run_folder: Path,
+    config: FineTuneConfig,
+    path: Path,
+    which: Which = "best",
+    input: Input = "normalised",
+) -> None:
     """Write `path` and a `.json` of the same name.
 
     The JSON has the form of timm's `config.json` on the hub: in a folder of its own, under that
@@ -53,24 +62,50 @@ def export(run_folder: Path, config: FineTuneConfig, path: Path, which: Which = 
 
     Raises
     ------
+    ConfigError
+        If another input than normalised images is asked for.
     StoreError
         If the files can't be written.
     """
+    if input != "normalised":
+        raise ConfigError(
+            f"input is {input!r}, but weights are read by the architecture, which takes normalised "
+            "images; leave input out, or export to .onnx or .pt2"
+        )
     facts = read_facts(checkpoint_path(run_folder, which))
     module = load_model(run_folder, config, which)
     tensors = {name: t.contiguous().clone() for name, t in module.state_dict().items()}
-    description = json.dumps(_description(module, facts, path.name), indent=2)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path, durable=False) as unfinished:
             save_file(tensors, unfinished, metadata={"format": "pt"})
-        with whole_file(path.with_suffix(".json"), durable=False) as unfinished:
-            unfinished.write_text(description + "\n", encoding="utf-8")
+        _write(_description(module, facts, path.name), path)
     except (OSError, SafetensorError) as error:
-        raise StoreError(
-            f"{path} could not be written ({error}); make room, or choose another folder"
-        ) from error
-    return path
+        raise _unwritable(path, error) from error
+
+
+def note(parity: Parity, path: Path) -> None:
+    """Write the parity of a file into the JSON beside it.
+
+    Raises
+    ------
+    StoreError
+        If it can't be written.
+    """
+    try:
+        described = json.loads(path.with_suffix(".json").read_bytes())
+        _write({**described, "parity": asdict(parity)}, path)
+    except OSError as error:
+        raise _unwritable(path.with_suffix(".json"), error) from error
+
+
+def _write(description: Mapping[str, Any], path: Path) -> None:
+    with whole_file(path.with_suffix(".json"), durable=False) as unfinished:
+        unfinished.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+def _unwritable(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"{path} could not be written ({error}); make room, or choose another folder")
 
 
 def _description(module: nn.Module, facts: Mapping[str, Any], filename: str) -> dict[str, Any]:

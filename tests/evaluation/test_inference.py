@@ -214,6 +214,26 @@ def test_without_stored_predictions_the_runs_own_validation_images_are_measured(
     expected = trained(loaded.preprocess([index.path(int(n)) for n in index.val]))
     assert measured.logits == pytest.approx(expected.detach().numpy(), abs=1e-5)
     assert list(measured.labels) == list(index.labels[index.val])
+    assert measured.ids is not None
+    assert list(measured.ids) == list(index.val)
+
+
+def test_new_data_are_calibrated_by_what_the_run_stored(photos, tmp_path):
+    config = config_for(photos)
+    for which in ("best", "last"):
+        make_run(tmp_path, config, which=which)
+    index = build_index(config.data, 0, tmp_path, print)
+    (tmp_path / "predictions").mkdir()
+    labels = index.labels[index.val]
+    logits = np.random.default_rng(0).normal(size=(len(labels), 3)) + np.eye(3)[labels]
+    save_predictions(tmp_path / "predictions" / "best.npz", logits, labels, index.val)
+    own = inference.evaluate(tmp_path, config)
+    new = inference.evaluate(tmp_path, config, photos)
+    assert own.temperature == new.temperature == new.calibration().temperature
+    assert new.ids is None
+    assert not new.calibration().fitted_here
+    # What is stored is of the best model: the last one's temperature is its own.
+    assert inference.evaluate(tmp_path, config, photos, which="last").calibration().fitted_here
 
 
 def test_classes_of_other_data_are_matched_by_name(run, photos, tmp_path):
@@ -255,7 +275,9 @@ def test_a_class_that_the_run_does_not_know_is_named(run, photos, tmp_path):
     folder, config, _ = run
     for name in ("tulip", "orchid"):
         (tmp_path / name).symlink_to(photos / "tulip", target_is_directory=True)
-    with pytest.raises(DataError, match=r"orchid.*daisy, rose, tulip"):
+    with pytest.raises(
+        DataError, match=r"orchid\. Matched by name: tulip \(1 of 2\).*daisy, rose, tulip"
+    ):
         inference.evaluate(folder, config, tmp_path)
 
 

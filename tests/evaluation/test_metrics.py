@@ -209,3 +209,11 @@ def test_measuring_needs_neither_torch_nor_scikit_learn(module: str):
     code = f"import sys, nbfinetune.evaluation.report; print({module!r} in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+def test_what_every_epoch_measures_needs_neither_pandas_nor_scikit_learn():
+    code = (
+        "import sys, nbfinetune.evaluation.metrics; print({'pandas', 'sklearn'} & {*sys.modules})"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"

@@ -1,0 +1,111 @@
+"""Runs on images in which a square in one quadrant, red or green, decides the class."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch.nn.functional import cross_entropy
+
+from nbfinetune.data.index import build_index
+from nbfinetune.evaluation.trained import load_model
+from nbfinetune.models.build import build
+from nbfinetune.models.inputs import model_input
+from nbfinetune.records import DataConfig, FineTuneConfig, Folder, ModelConfig
+
+CLASSES = ("green", "red")
+SIDE = 64
+SQUARE = 20
+COUNT = 240
+STEPS = 90
+
+
+class Planted(NamedTuple):
+    """A run, and where the squares of its images are."""
+
+    folder: Path
+    config: FineTuneConfig
+    photos: Path
+    quadrants: dict[str, tuple[slice, slice]]
+
+
+def squares(folder: Path, wrong: Collection[int] = ()) -> dict[str, tuple[slice, slice]]:
+    """Write the images, some under the wrong class; the quadrant of each, by path."""
+    rng = np.random.default_rng(0)
+    quadrants = {}
+    half = SIDE // 2
+    for number in range(COUNT):
+        colour = number % 2
+        label = 1 - colour if number in wrong else colour
+        pixels = rng.integers(60, 140, (SIDE, SIDE, 3), dtype=np.uint8)
+        down, across = (half * int(place) for place in rng.integers(0, 2, 2))
+        top, left = (int(place) for place in rng.integers(2, half - SQUARE - 1, 2))
+        place = (
+            slice(down + top, down + top + SQUARE),
+            slice(across + left, across + left + SQUARE),
+        )
+        pixels[place] = (40, 230, 40) if colour == 0 else (230, 40, 40)
+        path = folder / CLASSES[label] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+        quadrants[str(path)] = (slice(down, down + half), slice(across, across + half))
+    return quadrants
+
+
+def trained(name: str, folder: Path, photos: Path) -> FineTuneConfig:
+    """Train a small network for a few seconds and leave what a run leaves."""
+    config = FineTuneConfig(
+        data=DataConfig(source=Folder(path=str(photos))),
+        model=ModelConfig(name=name, pretrained=False),
+    )
+    torch.manual_seed(0)
+    built = build(config.model, num_classes=2, image_size=SIDE)
+    index = build_index(config.data, 0, folder, print)
+    save(config, built.module, folder)
+    batch = load_model(folder, config).preprocess([index.path(n) for n in range(len(index))])
+    learn(built.module, batch, torch.from_numpy(index.labels))
+    save(config, built.module, folder)
+    return config
+
+
+def learn(module: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> None:
+    optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
+    made = torch.Generator().manual_seed(0)
+    module.train()
+    for _ in range(STEPS):
+        some = torch.randint(0, len(images), (48,), generator=made)
+        loss = cross_entropy(module(images[some]), labels[some])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.3, "the network has not learned; nothing can be explained"
+
+
+def save(config: FineTuneConfig, module: torch.nn.Module, folder: Path) -> None:
+    facts = model_input(config.model.name)
+    described = {
+        "format": 1,
+        "step": STEPS,
+        "epoch": 1,
+        "classes": list(CLASSES),
+        "num_classes": len(CLASSES),
+        "image_size": SIDE,
+        "mean": facts.mean,
+        "std": facts.std,
+        "interpolation": facts.interpolation,
+        "crop_pct": facts.crop_pct,
+        "model": msgspec.to_builtins(config.model),
+    }
+    (folder / "checkpoints").mkdir(exist_ok=True)
+    save_file(
+        {f"model.{name}": value.clone() for name, value in module.state_dict().items()},
+        folder / "checkpoints" / "best.safetensors",
+        metadata={"nbfinetune": json.dumps(described)},
+    )
