@@ -26,6 +26,7 @@ FLOOR = {
     "runner": 4,
     "engine": 3,
     "evaluation": 3,
+    "explain": 3,
     "export": 3,
     "pruning": 3,
     "store": 3,
@@ -39,6 +40,7 @@ FLOOR = {
 NEVER = {
     "engine": {"nbfinetune.store", "ipywidgets", "IPython"},
     "evaluation": {"nbfinetune.store", "ipywidgets", "IPython"},
+    "explain": {"nbfinetune.store", "ipywidgets", "IPython"},
     "export": {"nbfinetune.store", "ipywidgets", "IPython"},
     "pruning": {"nbfinetune.store", "ipywidgets", "IPython"},
     "store": {"nbfinetune.engine", "torch", "timm", "torchvision"},

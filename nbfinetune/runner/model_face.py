@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from nbfinetune.evaluation.report import Evaluation
+    from nbfinetune.explain.evidence import Method
+    from nbfinetune.explain.heat_map import HeatMap
     from nbfinetune.export.quantized import Quantized
     from nbfinetune.runner.run import Run
 
@@ -66,12 +69,67 @@ class ModelFace(ABC):
 
         return inference.predict(folder, self.config, images, which)
 
-    def evaluate(self, data: Any = None, which: Which = "best") -> Any:
+    def evaluate(self, data: Any = None, which: Which = "best") -> Evaluation:
         """Measure the model on `data`, or on the run's own validation images."""
         folder = self._trained(which)
-        from nbfinetune.evaluation import inference
+        from nbfinetune.evaluation.stored import evaluate
 
-        return inference.evaluate(folder, self.config, data, which)
+        return evaluate(folder, self.config, data, which)
+
+    def explain(
+        self,
+        images: Any,
+        *,
+        method: Method = "auto",
+        target: str | None = None,
+        which: Which = "best",
+    ) -> list[HeatMap]:
+        """Where the model finds a class in images, one map each, in their order.
+
+        Parameters
+        ----------
+        images : path, folder, PIL image, array, int, name, or a list of these
+            What can be predicted; and images of the run, by their numbers or their names.
+        method : str
+            `"grad_cam"`, `"hires_cam"`, `"eigen_cam"`, `"gradient_attention"` or
+            `"attention_rollout"`; by itself, what suits the network.
+        target : str, optional
+            A class; default what the model predicts for each image.
+
+        Raises
+        ------
+        ConfigError, DataError, ModelError
+            If there is no such method or class, an image can't be read, or the model has no layer
+            with positions.
+        RunError
+            If the run has no such checkpoint yet.
+        """
+        folder = self._trained(which)
+        from nbfinetune.explain.explaining import explain
+
+        config = self.config
+        return explain(folder, config, images, method=method, target=target, which=which)
+
+    def label_errors(self, which: Which = "best") -> pd.DataFrame:
+        """All images of the run, the one whose label is most probably wrong first.
+
+        Returns
+        -------
+        DataFrame
+            One row an image: its name, label, the class suggested instead, and how sure that is;
+            no image is judged by a classifier that has seen it.
+
+        Raises
+        ------
+        DataError
+            If the images are gone, or too few to judge some by others.
+        RunError
+            If the run has no such checkpoint yet.
+        """
+        folder = self._trained(which)
+        from nbfinetune.evaluation.label_errors import find_label_errors
+
+        return find_label_errors(folder, self.config, which)
 
     def export(self, path: str | os.PathLike[str], which: Which = "best") -> Path:
         """Write the model to a file whose suffix says in which form."""
