@@ -56,7 +56,9 @@ def needs(name):
         pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize(
+    "name", ["plain.onnx", *(pytest.param(n, marks=pytest.mark.slow) for n in list(FORMS)[1:])]
+)
 def test_an_export_agrees_in_a_process_without_nbfinetune(digits, laid_out, name):
     needs(name)
     read = "pixels" if name.startswith("pixels") else "normalised"
@@ -71,6 +73,7 @@ def test_an_export_agrees_in_a_process_without_nbfinetune(digits, laid_out, name
     assert path.parity.passed
 
 
+@pytest.mark.slow
 def test_weights_are_taken_by_timm_and_by_its_upload_to_the_hub(digits, laid_out):
     path = export(digits.path, digits.config, laid_out / "hub.safetensors", check=False)
     assert parity_of(path) is path.parity is None
