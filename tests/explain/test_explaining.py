@@ -35,7 +35,7 @@ def test_the_map_lies_mostly_in_the_quadrant_that_decides(planted, name, method)
         for one, path in zip(maps, paths, strict=True)
     ]
     assert np.mean(shares) > 0.6
-    assert np.mean(np.array(shares) > 0.5) > 0.8
+    assert np.mean(np.array(shares) > 0.5) >= 0.8
 
 
 def test_a_class_may_be_asked_for_that_the_model_did_not_choose(planted):
