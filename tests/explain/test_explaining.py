@@ -57,8 +57,9 @@ def test_a_map_has_the_size_of_its_image(planted):
     assert maps[1].image.size == (512, 640)
     assert maps[1].overlay(large).size == large.size
     left, top, right, lower = maps[0].box
-    assert right - left == pytest.approx(lower - top, abs=1)
-    assert (left + right) / 2 == pytest.approx(75, abs=1)
+    seen = 90 * load_model(run.folder, run.config).preprocess.crop_pct
+    assert (right - left, lower - top) == pytest.approx((seen, seen), abs=1)
+    assert ((left + right) / 2, (top + lower) / 2) == pytest.approx((75, 45), abs=1)
 
 
 def test_images_of_the_run_are_meant_by_number_and_by_name(planted):
