@@ -82,7 +82,9 @@ def evidence(
         logits = model(batch.detach().requires_grad_())
     best = logits.detach().argmax(1)
     columns = (best if column is None else torch.full_like(best, column))[:, None]
-    gradients = torch.autograd.grad(logits.gather(1, columns).sum(), seen)
+    # What all logits share changes no probability: a class is found by what it has over the mean.
+    contrast = logits - logits.mean(1, keepdim=True)
+    gradients = torch.autograd.grad(contrast.gather(1, columns).sum(), seen)
     with torch.no_grad():
         maps = (
             _attended(method, target, seen, gradients)

@@ -88,6 +88,12 @@ def test_the_confident_joint_of_a_hand_made_case():
     assert likely_errors(probabilities, labels).tolist() == [False, False, False, True, True]
 
 
+def test_an_image_that_is_usual_for_its_class_is_no_error_though_another_is_more_probable():
+    probabilities = np.array([[0.95, 0.05], [0.9, 0.1], [0.55, 0.45], [0.6, 0.4]])
+    labels = np.array([0, 0, 1, 1])
+    assert likely_errors(probabilities, labels).tolist() == [False] * 4
+
+
 def test_a_class_without_images_is_never_the_reason():
     probabilities = np.array([[0.1, 0.0, 0.9], [0.6, 0.4, 0.0], [0.1, 0.9, 0.0], [0.3, 0.7, 0.0]])
     labels = np.array([0, 0, 1, 1])

@@ -35,7 +35,7 @@ def test_the_map_lies_mostly_in_the_quadrant_that_decides(planted, name, method)
         for one, path in zip(maps, paths, strict=True)
     ]
     assert np.mean(shares) > 0.6
-    assert np.mean(np.array(shares) > 0.5) > 0.8
+    assert np.mean(np.array(shares) > 0.5) >= 0.8
 
 
 def test_a_class_may_be_asked_for_that_the_model_did_not_choose(planted):
@@ -57,8 +57,9 @@ def test_a_map_has_the_size_of_its_image(planted):
     assert maps[1].image.size == (512, 640)
     assert maps[1].overlay(large).size == large.size
     left, top, right, lower = maps[0].box
-    assert right - left == pytest.approx(lower - top, abs=1)
-    assert (left + right) / 2 == pytest.approx(75, abs=1)
+    seen = 90 * load_model(run.folder, run.config).preprocess.crop_pct
+    assert (right - left, lower - top) == pytest.approx((seen, seen), abs=1)
+    assert ((left + right) / 2, (top + lower) / 2) == pytest.approx((75, 45), abs=1)
 
 
 def test_images_of_the_run_are_meant_by_number_and_by_name(planted):

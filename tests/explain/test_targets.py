@@ -13,6 +13,8 @@ from nbfinetune.explain.evidence import chosen, evidence
 from nbfinetune.explain.targets import Positions, find_target, positions_in
 from nbfinetune.models.build import build
 from nbfinetune.models.catalogue import catalogue
+from nbfinetune.models.recipe import Lost, Recipe
+from nbfinetune.models.removing import remove
 from nbfinetune.records import ModelConfig
 
 FAMILIES = 20
@@ -101,6 +103,25 @@ def test_the_target_is_found_in_edited_models(name, wishes):
     target = find_target(module, noise(SIDE, 1))
     for method in (*CAMS, "auto"):
         assert_a_map(evidence(module, noise(SIDE), target, chosen(method, target), None))
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "layer"),
+    [
+        ("test_vit", Recipe((), blocks=("blocks.5",)), "blocks.4.norm1"),
+        (
+            "factories:small_cnn",
+            Recipe((Lost("3", out=(1, 2, 15)), Lost("8", into=(1, 2, 15)))),
+            "4",
+        ),
+    ],
+)
+def test_the_target_is_found_in_pruned_models(name, recipe, layer):
+    module = built(name, SIDE)
+    remove(module, recipe)
+    target = find_target(module, noise(SIDE, 1))
+    assert target.layer == layer
+    assert_a_map(evidence(module, noise(SIDE), target, "grad_cam", None))
 
 
 def test_a_dropped_stage_moves_the_target():

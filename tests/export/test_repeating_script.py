@@ -147,6 +147,7 @@ def test_a_model_of_ones_own_is_built_by_its_function_and_that_is_said(own, tmp_
     assert [line.split()[0] for line in lines] == ["1", "2", "best:"]
 
 
+@pytest.mark.slow
 def test_a_notebook_is_the_script_in_cells(own, tmp_path):
     with pytest.warns(UserWarning, match="factories:small_cnn"):
         path = written(own, tmp_path / "again.ipynb")
@@ -159,6 +160,7 @@ def test_a_notebook_is_the_script_in_cells(own, tmp_path):
     assert [line.split()[0] for line in lines] == ["1", "2", "best:"]
 
 
+@pytest.mark.slow
 def test_a_run_from_a_checkpoint_has_the_weights_that_it_began_with_beside_it(own, tmp_path):
     from msgspec.structs import replace
 

@@ -224,3 +224,8 @@ def test_a_block_of_two_lines_keeps_its_lines():
     lines = ["def one():", "    a()", "    return 1", "for a in b:", "    if a:", "        c()"]
     closer = fitted([*lines, *(["x = 1"] * MOST_LINES)])
     assert closer[:5] == ["def one():", "    a()", "    return 1", "for a in b:", "    if a: c()"]
+
+
+def test_a_block_stays_below_the_header_of_another():
+    lines = ["for a in b:", "    if a: c()", "d()"]
+    assert fitted([*lines, *(["x = 1"] * MOST_LINES)])[:3] == lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,29 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
 
+BLOCK, HEADER = 32_768, struct.Struct("<IHB")
+WHOLE, LAST = 1, 4
+
 
 def records(folder: Path) -> Iterator[Any]:
-    """What an offline run would send."""
+    """What an offline run would send: protobuf messages in the log format of LevelDB."""
     from wandb.proto.wandb_internal_pb2 import Record
-    from wandb.sdk.internal.datastore import DataStore
 
     (file,) = folder.glob("*.wandb")
-    store = DataStore()
-    store.open_for_scan(str(file))
-    while (data := store.scan_data()) is not None:
-        record = Record()
-        record.ParseFromString(data)
-        yield record
+    data, place, message = file.read_bytes(), 7, b""  # after the file's own header
+    while place + HEADER.size <= len(data):
+        if BLOCK - place % BLOCK < HEADER.size:
+            place += BLOCK - place % BLOCK
+            continue
+        _, length, part = HEADER.unpack_from(data, place)
+        place += HEADER.size
+        message += data[place : place + length]
+        place += length
+        if part in (WHOLE, LAST):
+            record = Record()
+            record.ParseFromString(message)
+            yield record
+            message = b""
 
 
 def values(items: Any) -> dict[str, Any]:

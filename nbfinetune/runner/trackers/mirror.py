@@ -97,7 +97,9 @@ class Mirror:
     def go_on(self) -> None:
         """Start its process, unless one is at work or there is nothing left to mirror."""
         mark = self._mark
-        if self._held() or (mark.status == "done" and not self._has_news(mark)):
+        # One that has said its last word may still be on its way out; the next waits for it.
+        at_work = mark.status in _AT_WORK and self._held()
+        if at_work or (mark.status == "done" and not self._has_news(mark)):
             return
         bookmark.save(self._path, replace(mark, status="starting", error=""))
         with self.log.open("ab") as output:

@@ -53,15 +53,15 @@ def mirror(run_folder: Path, path: Path) -> None:
     with RunStore.open(run_folder) as store:
         subject = Subject(run_folder.name, store.created, settings_of(store.config))
         mark = replace(bookmark.load(path), status="mirroring", error="")
-        while mark.status != "done" or _has_news(store, mark):
-            mark = replace(mark, status="mirroring")
+        news = True
+        while news:
             bookmark.save(path, mark)
             writer = open_writer(run_folder, subject, mark)
-            mark = replace(mark, where=writer.where)
-            mark = follow(store, writer, mark, path)
+            mark = follow(store, writer, replace(mark, where=writer.where), path)
             writer.end(ending(store.status(), mark.steps_to, store.best_epoch()))
-            mark = replace(mark, status="done")
-            bookmark.save(path, mark)
+            # The run may have been resumed while the tracker was being closed.
+            news = store.status() in LIVE or store.last_seq() > mark.seq
+        bookmark.save(path, replace(mark, status="done"))
 
 
 def follow(store: RunStore, writer: Writer, mark: Bookmark, path: Path) -> Bookmark:
@@ -78,11 +78,6 @@ def follow(store: RunStore, writer: Writer, mark: Bookmark, path: Path) -> Bookm
         if over:
             return mark
         time.sleep(LOOK_S)
-
-
-def _has_news(store: RunStore, mark: Bookmark) -> bool:
-    """Whether the run was resumed while the tracker was being closed."""
-    return store.status() in LIVE or store.last_seq() > mark.seq
 
 
 def _sentence(mark: Bookmark, error: Exception) -> str:
