@@ -28,13 +28,15 @@ from nbfinetune.records import (
     Unfreeze,
     checked,
 )
-from nbfinetune.runner import answers, frames, summary
+from nbfinetune.runner import answers, frames, summary, trackers
 from nbfinetune.runner.model_face import ModelFace
 from nbfinetune.runner.progress import watch
 from nbfinetune.store import RunStore, layout
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nbfinetune.runner.trackers import Mirror
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,6 +105,27 @@ class Run(ModelFace):
         with self._store() as store:
             return store.events(after)
 
+    def track(self, tracker: str, **where: Any) -> Mirror:
+        """Mirror the run to a tracker as it trains, or all of it where it has ended.
+
+        A process of its own does that; whatever becomes of it, the run goes on.
+
+        Parameters
+        ----------
+        tracker : {"tensorboard", "mlflow", "wandb"}
+        **where
+            ``folder`` of TensorBoard; ``uri`` and ``experiment`` of MLflow; ``project``, ``entity``
+            and ``mode`` of Weights & Biases.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such tracker, or it is not installed.
+        StoreError
+            If the run's folder can't be written.
+        """
+        return trackers.track(self.path, tracker, where)
+
     def wait(self, *, progress: bool = True, timeout_s: float | None = None) -> Run:
         """Return when the run has ended; interrupting the wait leaves the run training.
 
@@ -157,6 +180,8 @@ class Run(ModelFace):
         with self._store() as store:
             if store.status() in (*RESUMABLE, "starting"):
                 answers.restart(store)
+                for mirror in trackers.mirrors(self.path):
+                    mirror.go_on()
                 return None
             answer = answers.ask(store, Resume())
             answers.await_event(store, answer.seq, RunResumed)
@@ -304,6 +329,7 @@ class Run(ModelFace):
     def _repr_html_(self) -> str:
         with self._store() as store:
             told = summary.facts(store) | summary.speed(store)
+            told |= trackers.mirrored_to(self.path)
             return summary.table(self.id, told, str(self.path))
 
 
