@@ -52,7 +52,7 @@ def eigen_cam(activations: Tensor) -> Tensor:
     along = (centred @ directions[:, 0, :, None]).squeeze(2)
     size = positions.norm(dim=2)
     turned = (along * (size - size.mean(1, keepdim=True))).sum(1, keepdim=True) < 0
-    return torch.where(turned, -along, along).unflatten(1, activations.shape[2:])
+    return torch.where(turned, -along, along).reshape(len(along), *activations.shape[2:])
 
 
 def scaled(evidence: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ holds for edited and pruned models, and for a user's own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
@@ -52,7 +52,7 @@ class Positions(NamedTuple):
             return output
         if self.form == "NLC":
             side = math.isqrt(output.shape[1] - self.prefix)
-            output = output[:, self.prefix :].unflatten(1, (side, side))
+            output = output[:, self.prefix :].reshape(len(output), side, side, -1)
         return output.permute(0, 3, 1, 2)
 
 
@@ -106,7 +106,9 @@ def find_target(model: nn.Module, image: Tensor) -> Target:
             "or tokens, more than one), so no place can be shown; take a convolutional model, a "
             "transformer, or larger images"
         )
-    gradients = torch.autograd.grad(score, [one.output for one in heard], allow_unused=True)
+    outputs = [one.output for one in heard]
+    gradients: Sequence[Tensor | None]
+    gradients = torch.autograd.grad(score, outputs, allow_unused=True)
     last = heard[-1]
     for one, gradient in zip(reversed(heard), reversed(gradients), strict=True):
         alike = one.output.shape == last.output.shape
