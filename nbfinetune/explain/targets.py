@@ -8,7 +8,7 @@ holds for edited and pruned models, and for a user's own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
@@ -107,8 +107,7 @@ def find_target(model: nn.Module, image: Tensor) -> Target:
             "transformer, or larger images"
         )
     outputs = [one.output for one in heard]
-    gradients: Sequence[Tensor | None]
-    gradients = torch.autograd.grad(score, outputs, allow_unused=True)
+    gradients: list[Tensor | None] = [*torch.autograd.grad(score, outputs, allow_unused=True)]
     last = heard[-1]
     for one, gradient in zip(reversed(heard), reversed(gradients), strict=True):
         alike = one.output.shape == last.output.shape
