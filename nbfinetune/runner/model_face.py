@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbfinetune.evaluation.report import Evaluation
     from nbfinetune.explain.evidence import Method
     from nbfinetune.explain.heat_map import HeatMap
+    from nbfinetune.export import Exported
     from nbfinetune.export.quantized import Quantized
     from nbfinetune.runner.run import Run
 
@@ -131,12 +132,59 @@ class ModelFace(ABC):
 
         return find_label_errors(folder, self.config, which)
 
-    def export(self, path: str | os.PathLike[str], which: Which = "best") -> Path:
-        """Write the model to a file whose suffix says in which form."""
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        which: Which = "best",
+        *,
+        input: Literal["normalised", "pixels"] = "normalised",
+        check: bool = True,
+    ) -> Exported:
+        """Write the model, or how it came about, to a file whose suffix says in which form.
+
+        Parameters
+        ----------
+        path : path
+            `.onnx`, `.pt2` or `.safetensors`: the model; `.py` or `.ipynb`: a script or a notebook
+            that repeats the run without nbfinetune; `.md`: a model card.
+        input : {"normalised", "pixels"}
+            What an `.onnx` or `.pt2` takes: floats (N,C,H,W) as the model does, or bytes (N,H,W,C),
+            which it normalises itself.
+        check : bool
+            Compare a file that holds a model with the run's, on the validation images.
+
+        Returns
+        -------
+        Exported
+            The path, with its `parity`.
+
+        Raises
+        ------
+        ConfigError
+            If there is no export of that suffix, or what it needs is not installed.
+        ExportMismatch
+            If more than one image in a thousand gets another class; the file stays, marked.
+        ModelError, StoreError
+            If the model can't be written in that form, or the file not at all.
+        RunError
+            If the run has no such checkpoint yet.
+        """
         folder = self._trained(which)
         from nbfinetune.export import export
+        from nbfinetune.store import RunStore
 
-        return export(folder, self.config, Path(path), which)
+        with RunStore.open(folder) as store:
+            edits, told = store.edits(), store.events(steps=False)
+        return export(
+            folder,
+            self.config,
+            Path(path),
+            which,
+            input=input,
+            check=check,
+            edits=edits,
+            told=told,
+        )
 
     def comparison(self, *, latency: bool = True) -> pd.DataFrame:
         """The best model before and after the pruning that this run began with.
