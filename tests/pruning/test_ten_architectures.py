@@ -146,7 +146,8 @@ def shrunk_and_shipped(name: str, size: int, folder: Path, suffixes: tuple[str, 
     save(folder, small, recipe, config, size)
     run = FineTuneConfig(data=DataConfig(source=Folder(path="photos")), model=config)
     for suffix in suffixes:
-        export(folder, run, folder / f"small{suffix}")
+        # There are no validation images to compare on: what comes out is compared here.
+        export(folder, run, folder / f"small{suffix}", check=False)
     save_file({"images": images, "logits": logits}, folder / "known.safetensors")
 
 
