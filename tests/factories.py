@@ -83,29 +83,6 @@ def wide_cnn(num_classes: int) -> nn.Module:
     )
 
 
-class Growing(nn.Module):
-    """After forty training steps its process may not write files of the checkpoint's size."""
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        self.body = wide_cnn(num_classes)
-        self.steps = 0
-
-    def forward(self, images: Tensor) -> Tensor:
-        if self.training:
-            self.steps += 1
-            if self.steps == 40:
-                import resource
-
-                resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, resource.RLIM_INFINITY))
-        return self.body(images)
-
-
-def growing(num_classes: int) -> nn.Module:
-    """See `Growing`."""
-    return Growing(num_classes)
-
-
 def raising(num_classes: int) -> nn.Module:
     """A factory with a fault."""
     raise RuntimeError("this network can't be built today")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import torch
+from left_checkpoints import leave_checkpoint
 from PIL import Image
-from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 
 from nbfinetune.data.index import build_index
 from nbfinetune.evaluation.trained import load_model
 from nbfinetune.models.build import build
-from nbfinetune.models.inputs import model_input
 from nbfinetune.records import DataConfig, FineTuneConfig, Folder, ModelConfig
 
 CLASSES = ("green", "red")
@@ -90,23 +87,4 @@ def learn(module: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -
 
 
 def save(config: FineTuneConfig, module: torch.nn.Module, folder: Path) -> None:
-    facts = model_input(config.model.name)
-    described = {
-        "format": 1,
-        "step": STEPS,
-        "epoch": 1,
-        "classes": list(CLASSES),
-        "num_classes": len(CLASSES),
-        "image_size": SIDE,
-        "mean": facts.mean,
-        "std": facts.std,
-        "interpolation": facts.interpolation,
-        "crop_pct": facts.crop_pct,
-        "model": msgspec.to_builtins(config.model),
-    }
-    (folder / "checkpoints").mkdir(exist_ok=True)
-    save_file(
-        {f"model.{name}": value.clone() for name, value in module.state_dict().items()},
-        folder / "checkpoints" / "best.safetensors",
-        metadata={"nbfinetune": json.dumps(described)},
-    )
+    leave_checkpoint(folder, config.model, module, CLASSES, SIDE, step=STEPS, epoch=1)

@@ -100,9 +100,7 @@ def save_arrays(arrays: CheckedArrays, folder: Path) -> None:
     target = np.lib.format.open_memmap(
         folder / "images.npy", mode="w+", dtype=np.uint8, shape=arrays.images.shape
     )
-    for start, chunk in _chunks(arrays.images):
-        if arrays.images.dtype != np.uint8:
-            chunk = np.rint(chunk.astype(np.float32) * arrays.factor)  # noqa: PLW2901
+    for start, chunk in _as_saved(arrays):
         target[start : start + len(chunk)] = chunk
     target.flush()
     np.save(folder / "labels.npy", arrays.labels)
@@ -111,11 +109,17 @@ def save_arrays(arrays: CheckedArrays, folder: Path) -> None:
 
 
 def as_pieces(arrays: CheckedArrays) -> Iterator[bytes]:
-    """All that the arrays hold, a piece at a time."""
-    yield repr((arrays.images.shape, str(arrays.images.dtype), arrays.train_count)).encode()
+    """All that `save_arrays` writes, a piece at a time: what was saved has the same pieces."""
+    yield repr((arrays.images.shape, "uint8", arrays.train_count)).encode()
     yield arrays.labels.tobytes()
-    for _, chunk in _chunks(arrays.images):
+    for _, chunk in _as_saved(arrays):
         yield chunk.tobytes()
+
+
+def saved_pieces(arrays: ArrayData) -> Iterator[bytes]:
+    """The same of arrays that `load_saved` gives."""
+    saved = CheckedArrays(arrays.images, arrays.labels, arrays.classes, 1.0, arrays.train_count)
+    yield from as_pieces(saved)
 
 
 def load_saved(folder: Path, classes: tuple[str, ...]) -> ArrayData:
@@ -236,6 +240,14 @@ def factor(pixels: NDArray[Any]) -> float:
             "(undo a normalisation, scale 16-bit images down)"
         )
     return 255.0 if pixels.dtype.kind == "f" and high <= 1 else 1.0
+
+
+def _as_saved(arrays: CheckedArrays) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    for start, chunk in _chunks(arrays.images):
+        if chunk.dtype == np.uint8:
+            yield start, chunk
+        else:
+            yield start, np.rint(chunk.astype(np.float32) * arrays.factor).astype(np.uint8)
 
 
 def _chunks(pixels: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:

@@ -21,8 +21,8 @@ def keep_freed() -> bool:
     """Have this process keep the memory that it frees; its peak stays what it was.
 
     Else every activation goes back to the system when a step is done, and the next step's comes in
-    anew, page by page: on two cores a step of MobileNetV3-small takes 1.46 times as long, one of
-    ResNet-18 in bfloat16 1.25 times (`benchmarks/bench_heap.py`).
+    anew, page by page: on two cores a step of MobileNetV3-small takes 1.38 times as long, one of
+    ResNet-18 in bfloat16 1.26 times (`benchmarks/bench_heap.py`).
 
     Returns
     -------

@@ -51,24 +51,39 @@ def bincounts(numbers: np.ndarray, length: int) -> np.ndarray:
     return counted.reshape(*numbers.shape[:-1], length)
 
 
+def precisions(counts: Counts) -> np.ndarray:
+    """Precision of each class, float64, (..., C); 0 where no image was given to it."""
+    return _parts(counts.right, counts.told)
+
+
+def recalls(counts: Counts) -> np.ndarray:
+    """Recall of each class, float64, (..., C); 0 where no image has its label."""
+    return _parts(counts.right, counts.labelled)
+
+
+def f1s(counts: Counts) -> np.ndarray:
+    """F1 of each class, float64, (..., C); 0 where it does not occur."""
+    return _parts(2.0 * counts.right, counts.labelled + counts.told)
+
+
 def precision(counts: Counts) -> np.ndarray:
     """Macro precision, over the classes that occur among labels or predictions."""
-    return _mean(_precisions(counts), _occur(counts))
+    return _mean(precisions(counts), _occur(counts))
 
 
 def recall(counts: Counts) -> np.ndarray:
     """Macro recall, over the classes that occur among labels or predictions."""
-    return _mean(_recalls(counts), _occur(counts))
+    return _mean(recalls(counts), _occur(counts))
 
 
 def macro_f1(counts: Counts) -> np.ndarray:
     """Macro F1, over the classes that occur among labels or predictions."""
-    return _mean(_f1s(counts), _occur(counts))
+    return _mean(f1s(counts), _occur(counts))
 
 
 def balanced_accuracy(counts: Counts) -> np.ndarray:
     """Mean recall of the classes that occur among the labels."""
-    return _mean(_recalls(counts), counts.labelled > 0)
+    return _mean(recalls(counts), counts.labelled > 0)
 
 
 def averages(counts: Counts) -> dict[str, list[float]]:
@@ -85,23 +100,11 @@ def averages(counts: Counts) -> dict[str, list[float]]:
     return {
         name: [float(mean(counts)), micro, float(np.average(each(counts)[occur], weights=weights))]
         for name, mean, each in (
-            ("precision", precision, _precisions),
-            ("recall", recall, _recalls),
-            ("f1", macro_f1, _f1s),
+            ("precision", precision, precisions),
+            ("recall", recall, recalls),
+            ("f1", macro_f1, f1s),
         )
     }
-
-
-def _precisions(counts: Counts) -> np.ndarray:
-    return _parts(counts.right, counts.told)
-
-
-def _recalls(counts: Counts) -> np.ndarray:
-    return _parts(counts.right, counts.labelled)
-
-
-def _f1s(counts: Counts) -> np.ndarray:
-    return _parts(2.0 * counts.right, counts.labelled + counts.told)
 
 
 def _occur(counts: Counts) -> np.ndarray:

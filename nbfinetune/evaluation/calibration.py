@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nbfinetune.errors import ConfigError
-from nbfinetune.evaluation.metrics import log_softmax
+from nbfinetune.evaluation.metrics import log_softmax, losses
 
 COLDEST, HOTTEST = 0.01, 100.0
 """Temperatures between which one is looked for."""
@@ -100,13 +100,13 @@ def calibrate(
     scaled = np.asarray(logits, dtype=np.float64) / fitted
     table, after = _binned(logits, labels, bins), _binned(scaled, labels, bins)
     return Calibration(
-        ece=_expected_error(table),
+        ece=expected_error(table),
         max_error=float((table["accuracy"] - table["confidence"]).abs().max()),
         table=table,
         temperature=fitted,
-        log_loss=_log_loss(logits, labels),
-        ece_after=_expected_error(after),
-        log_loss_after=_log_loss(scaled, labels),
+        log_loss=float(losses(logits, labels).mean()),
+        ece_after=expected_error(after),
+        log_loss_after=float(losses(scaled, labels).mean()),
         fitted_here=temperature is None,
     )
 
@@ -148,6 +148,21 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def _binned(logits: np.ndarray, labels: np.ndarray, bins: int) -> pd.DataFrame:
     confidence = np.exp(log_softmax(logits)).max(axis=1)
+    return binned(confidence, logits.argmax(axis=1) == labels, bins)
+
+
+def binned(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> pd.DataFrame:
+    """Accuracy by confidence, as `Calibration.table` has it.
+
+    Parameters
+    ----------
+    confidence : ndarray, (N,)
+        Probability of the predicted class.
+    right : ndarray of bool, (N,)
+        Whether that is the label.
+    bins : int
+        Of equal width, from 0 to 1.
+    """
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     images = np.bincount(place, minlength=bins)
@@ -156,19 +171,16 @@ def _binned(logits: np.ndarray, labels: np.ndarray, bins: int) -> pd.DataFrame:
             name: np.bincount(place, values, bins) / images
             for name, values in (
                 ("confidence", confidence),
-                ("accuracy", logits.argmax(axis=1) == labels),
+                ("accuracy", right),
             )
         }
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], **means, "images": images})
 
 
-def _expected_error(table: pd.DataFrame) -> float:
+def expected_error(table: pd.DataFrame) -> float:
+    """ECE of a table of `binned`."""
     gaps = (table["accuracy"] - table["confidence"]).abs().fillna(0.0)
     return float((gaps * table["images"]).sum() / table["images"].sum())
-
-
-def _log_loss(logits: np.ndarray, labels: np.ndarray) -> float:
-    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
 def _diagram(table: pd.DataFrame) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,8 @@ from nbfinetune.data.index import FILE_NAME, load_index
 from nbfinetune.data.randomness import Ids
 from nbfinetune.data.splits import LEFT_OUT
 from nbfinetune.errors import ModelError
-from nbfinetune.evaluation.batches import loader_as_seen
+from nbfinetune.evaluation.batches import OnBatch, rows_as_seen
+from nbfinetune.evaluation.left_out import LeftOut, left_out
 from nbfinetune.evaluation.trained import Which, device_of, load_model, logits
 from nbfinetune.models.heads import head_names
 from nbfinetune.records import FineTuneConfig
@@ -43,10 +43,20 @@ class RunFeatures(NamedTuple):
     images: ImageSet
 
 
-def run_features(run_folder: Path, config: FineTuneConfig, which: Which = "best") -> RunFeatures:
+def run_features(
+    run_folder: Path,
+    config: FineTuneConfig,
+    which: Which = "best",
+    on_batch: OnBatch | None = None,
+) -> RunFeatures:
     """Features of all images that a run trains on and validates on, as validation sees them.
 
     A warning names the images that can't be read.
+
+    Parameters
+    ----------
+    on_batch : OnBatch, optional
+        As in `nbfinetune.evaluation.batches.rows_as_seen`.
 
     Raises
     ------
@@ -57,27 +67,18 @@ def run_features(run_folder: Path, config: FineTuneConfig, which: Which = "best"
     """
     model: Any = load_model(run_folder, config, which)
     images = open_images(config.data.source, load_index(run_folder / FILE_NAME), run_folder)
-    skipped: list[str] = []
-    loader = loader_as_seen(
+    device = device_of(config)
+    found = rows_as_seen(
         images,
         np.flatnonzero(images.index.split != LEFT_OUT),
         model.preprocess,
+        lambda pixels: features_of(model, [pixels], device),
         threads=config.data.loader_threads,
-        on_skip=lambda name, reason: skipped.append(f"{name}: {reason}"),
+        on_batch=on_batch,
     )
-    ids: list[Ids] = []
-
-    def batches() -> Iterator[NDArray[np.uint8]]:
-        for batch in loader.epoch(0, shuffle=False, drop_last=False):
-            ids.append(batch.ids)
-            yield batch.images
-
-    with closing(loader):
-        features = features_of(model, batches(), device_of(config))
-    if skipped:
-        named = "; ".join(skipped[:3])
-        warnings.warn(f"left out, for they can't be read: {named} ({len(skipped)})", stacklevel=2)
-    return RunFeatures(features, np.concatenate(ids), images)
+    if found.unreadable:
+        warnings.warn(left_out(found.unreadable), LeftOut, stacklevel=2)
+    return RunFeatures(np.concatenate(found.rows), found.ids, images)
 
 
 def features_of(

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +12,32 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nbfinetune.data import accept
-from nbfinetune.data.decode import UnreadableImage
-from nbfinetune.data.folders import list_images
 from nbfinetune.data.images import ImageSet, open_images
 from nbfinetune.data.index import FILE_NAME, ImageIndex, load_index
 from nbfinetune.data.listing import ArrayData, FileList
-from nbfinetune.data.machine import default_threads
+from nbfinetune.data.randomness import Ids
 from nbfinetune.data.source_reading import read_source
 from nbfinetune.data.splits import TRAIN, VAL
 from nbfinetune.errors import DataError
-from nbfinetune.evaluation.batches import BATCH_SIZE, loader_as_seen
+from nbfinetune.evaluation.batches import BATCH_SIZE, OnBatch, rows_as_seen
 from nbfinetune.evaluation.class_map import class_places
-from nbfinetune.evaluation.metrics import log_softmax
-from nbfinetune.evaluation.preprocessing import Preprocess, images_of
+from nbfinetune.evaluation.given_images import given_images
+from nbfinetune.evaluation.left_out import LeftOut, left_out
+from nbfinetune.evaluation.predicting import probabilities
 from nbfinetune.evaluation.report import Evaluation
 from nbfinetune.evaluation.stored import evaluate
 from nbfinetune.evaluation.trained import Which, device_of, load_model, logits
-from nbfinetune.records import FineTuneConfig
+from nbfinetune.records import FineTuneConfig, Source
 
-__all__ = ["evaluate", "load_model", "logits", "measure_anew", "predict"]
+__all__ = [
+    "evaluate",
+    "labelled_images",
+    "load_model",
+    "logits",
+    "logits_as_seen",
+    "measure_anew",
+    "predict",
+]
 
 
 def predict(
@@ -62,22 +65,23 @@ def predict(
     DataError
         If `images` is none of these, or none of them can be read.
     """
-    listed = _listed(images, config.model.in_chans)
+    listed = given_images(images, config.model.in_chans)
     model: Any = load_model(run_folder, config, which)
-    unreadable: dict[int, str] = {}
-    batches = _decoded(model.preprocess, listed, batch_size, unreadable)
-    output = logits(model, batches, device_of(config))
+    sources = [one.source for one in listed]
+    batches = probabilities(model, sources, model.preprocess.pixels, device_of(config), batch_size)
+    said = [one for batch in batches for one in batch]
+    unreadable = [one for one in said if isinstance(one, str)]
     if len(unreadable) == len(listed):
-        raise DataError(_skipped(list(unreadable.values())))
+        raise DataError(left_out(unreadable))
     if unreadable:
-        warnings.warn(_skipped(list(unreadable.values())), stacklevel=2)
-    read = [place for place in range(len(listed)) if place not in unreadable]
-    probabilities = np.full((len(listed), len(model.classes)), np.nan)
-    labels = np.full(len(listed), None, dtype=object)
-    probabilities[read] = np.exp(log_softmax(output))
-    labels[read] = [model.classes[column] for column in output.argmax(axis=1)]
-    frame = pd.DataFrame({"name": _names(listed), "label": labels})
-    return pd.concat([frame, pd.DataFrame(probabilities, columns=list(model.classes))], axis=1)
+        warnings.warn(left_out(unreadable), LeftOut, stacklevel=2)
+    labels = [None if isinstance(one, str) else model.classes[int(one.argmax())] for one in said]
+    frame = pd.DataFrame(
+        {"name": [one.name for one in listed], "label": np.array(labels, dtype=object)}
+    )
+    missing = np.full(len(model.classes), np.nan)
+    rows = np.stack([missing if isinstance(one, str) else one for one in said])
+    return pd.concat([frame, pd.DataFrame(rows, columns=list(model.classes))], axis=1)
 
 
 def measure_anew(
@@ -100,7 +104,7 @@ def measure_anew(
     model: Any = load_model(run_folder, config, which)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         images = _validation_images(run_folder, config, data, Path(folder), model.classes)
-        output, seen = _outputs(model, images, config)
+        output, seen = logits_as_seen(model, images, config)
     return Evaluation.from_logits(
         output,
         images.index.labels[seen],
@@ -111,40 +115,55 @@ def measure_anew(
     )
 
 
-def _outputs(
-    model: Any, images: ImageSet, config: FineTuneConfig
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Logits of the images that can be read, and their ids."""
-    skipped: list[str] = []
-    loader = loader_as_seen(
+def logits_as_seen(
+    model: Any, images: ImageSet, config: FineTuneConfig, on_batch: OnBatch | None = None
+) -> tuple[NDArray[np.float32], Ids]:
+    """Logits (N, C) of those validation images of a set that can be read, and their ids.
+
+    A warning names the others.
+
+    Parameters
+    ----------
+    model
+        Of `load_model`.
+    on_batch : OnBatch, optional
+        As in `nbfinetune.evaluation.batches.rows_as_seen`.
+
+    Raises
+    ------
+    DataError
+        If more than a tenth of them can't be read.
+    """
+    device = device_of(config)
+    found = rows_as_seen(
         images,
         images.index.val,
         model.preprocess,
+        lambda pixels: logits(model, [pixels], device),
         threads=config.data.loader_threads,
-        on_skip=lambda name, reason: skipped.append(f"{name}: {reason}"),
+        on_batch=on_batch,
     )
-    ids: list[NDArray[np.int64]] = []
-
-    def batches() -> Iterator[NDArray[np.uint8]]:
-        for batch in loader.epoch(0, shuffle=False, drop_last=False):
-            ids.append(batch.ids)
-            yield batch.images
-
-    with closing(loader):
-        output = logits(model, batches(), device_of(config))
-    if skipped:
-        warnings.warn(_skipped(skipped), stacklevel=4)
-    return output, np.concatenate(ids) if ids else np.empty(0, np.int64)
+    if found.unreadable:
+        warnings.warn(left_out(found.unreadable), LeftOut, stacklevel=4)
+    return np.concatenate([logits(model, []), *found.rows]), found.ids
 
 
-def _validation_images(
-    run_folder: Path, config: FineTuneConfig, data: Any, scratch: Path, classes: tuple[str, ...]
-) -> ImageSet:
-    if data is None:
-        return open_images(config.data.source, load_index(run_folder / FILE_NAME), run_folder)
-    accepted = accept(data)
-    accepted.place(scratch)
-    listing = read_source(accepted.source, scratch)
+def labelled_images(source: Source, folder: Path, classes: tuple[str, ...]) -> ImageSet:
+    """What can be measured of a source: its validation part, or all of it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the arrays of a notebook lie, if it has any.
+    classes : tuple of str
+        Of the model; those of the source are matched with them by name.
+
+    Raises
+    ------
+    DataError
+        If the source can't be read, or holds a class that the model does not know.
+    """
+    listing = read_source(source, folder)
     split = np.full(len(listing.labels), VAL, dtype=np.uint8)
     split[: listing.train_count or 0] = TRAIN
     index = ImageIndex(
@@ -154,46 +173,16 @@ def _validation_images(
         listing.items if isinstance(listing, FileList) else (),
         listing.root if isinstance(listing, FileList) else "",
     )
-    # A file mapped into memory can't be deleted everywhere, so the scratch arrays are read.
+    # A file mapped into memory can't be deleted everywhere, so the arrays are read.
     pixels = np.array(listing.images) if isinstance(listing, ArrayData) else None
     return ImageSet(index, pixels)
 
 
-def _listed(images: Any, channels: int) -> list[Any]:
-    if isinstance(images, (str, os.PathLike)) and Path(images).expanduser().is_dir():
-        folder = Path(images).expanduser()
-        listed: list[Any] = [str(folder / path) for path in list_images(folder)]
-        if not listed:
-            raise DataError(f"the folder {folder} holds no images")
-        return listed
-    return images_of(images, channels)
-
-
-def _decoded(
-    preprocess: Preprocess, listed: list[Any], batch_size: int, unreadable: dict[int, str]
-) -> Iterator[NDArray[np.uint8]]:
-    def pixels(place: int) -> NDArray[np.uint8] | None:
-        try:
-            return preprocess.pixels(listed[place])
-        except UnreadableImage as error:
-            unreadable[place] = str(error)
-            return None
-
-    with ThreadPoolExecutor(default_threads(), thread_name_prefix="nbft-predict") as pool:
-        for start in range(0, len(listed), batch_size):
-            places = range(start, min(start + batch_size, len(listed)))
-            decoded = [one for one in pool.map(pixels, places) if one is not None]
-            if decoded:
-                yield np.stack(decoded)
-
-
-def _names(listed: list[Any]) -> list[str]:
-    return [
-        os.fspath(image) if isinstance(image, (str, os.PathLike)) else f"image {place}"
-        for place, image in enumerate(listed)
-    ]
-
-
-def _skipped(reasons: list[str]) -> str:
-    images = "1 image" if len(reasons) == 1 else f"{len(reasons)} images"
-    return f"{images} can't be read, so no result for: {'; '.join(reasons[:3])}"
+def _validation_images(
+    run_folder: Path, config: FineTuneConfig, data: Any, scratch: Path, classes: tuple[str, ...]
+) -> ImageSet:
+    if data is None:
+        return open_images(config.data.source, load_index(run_folder / FILE_NAME), run_folder)
+    accepted = accept(data)
+    accepted.place(scratch)
+    return labelled_images(accepted.source, scratch, classes)

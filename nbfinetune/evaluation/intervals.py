@@ -13,7 +13,7 @@ import numpy as np
 from nbfinetune.errors import ConfigError
 from nbfinetune.evaluation import averages
 from nbfinetune.evaluation.averages import Counts, bincounts, count
-from nbfinetune.evaluation.metrics import TOP, log_softmax, within_top
+from nbfinetune.evaluation.metrics import TOP, log_softmax, losses, within_top
 
 Interval: TypeAlias = tuple[float, float]
 Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]
@@ -29,12 +29,6 @@ COUNTED: Mapping[str, Callable[[Counts], np.ndarray]] = {
     "macro_f1": averages.macro_f1,
 }
 """Figures that follow from how many images of each class there are, told and right."""
-
-
-def losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Log loss of each image in nats, float64, (N,)."""
-    return np.asarray(-log_softmax(logits)[np.arange(len(labels)), labels])
-
 
 AVERAGED: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "accuracy": lambda logits, labels: logits.argmax(axis=1) == labels,

@@ -6,7 +6,7 @@ Dataset Labels", JAIR 70 (2021), arXiv:1911.00068.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from nbfinetune.errors import DataError
 from nbfinetune.evaluation.out_of_sample import check_rows, out_of_sample
 
 if TYPE_CHECKING:
+    from nbfinetune.evaluation.batches import OnBatch
     from nbfinetune.evaluation.trained import Which
     from nbfinetune.records import FineTuneConfig
 
@@ -34,6 +35,7 @@ def label_errors(
     names: Sequence[object] | None = None,
     *,
     seed: int = 0,
+    between: Callable[[], None] | None = None,
 ) -> pd.DataFrame:
     """Labelled images, the one whose label is most probably wrong first.
 
@@ -47,6 +49,8 @@ def label_errors(
         Default their places in `features`.
     seed : int
         Decides the folds.
+    between : callable, optional
+        As in `nbfinetune.evaluation.out_of_sample.out_of_sample`.
 
     Returns
     -------
@@ -59,17 +63,27 @@ def label_errors(
         If the lengths do not fit each other, a feature is not finite, or there are too few images
         to judge some by others.
     """
-    return ranked(out_of_sample(features, labels, len(classes), seed), labels, classes, names)
+    said = out_of_sample(features, labels, len(classes), seed, between)
+    return ranked(said, labels, classes, names)
 
 
 def find_label_errors(
-    run_folder: Path, config: FineTuneConfig, which: Which = "best"
+    run_folder: Path,
+    config: FineTuneConfig,
+    which: Which = "best",
+    on_batch: OnBatch | None = None,
 ) -> pd.DataFrame:
     """All images of a run, training and validation, as `label_errors` judges them.
 
     The features are those of the run's model. Only its last layer is trained anew for each part
     of the images, without that part: the layers before it have seen the training images with
     their labels, and what they learned by heart they go on believing.
+
+    Parameters
+    ----------
+    on_batch : OnBatch, optional
+        As in `nbfinetune.evaluation.batches.rows_as_seen`; told that all images are done, again
+        and again, while their features are judged.
 
     Returns
     -------
@@ -85,11 +99,17 @@ def find_label_errors(
     """
     from nbfinetune.evaluation.features import run_features
 
-    found = run_features(run_folder, config, which)
+    def judging() -> None:
+        if on_batch is not None:
+            on_batch(len(found.ids), len(found.ids))
+
+    found = run_features(run_folder, config, which, on_batch)
     index = found.images.index
     names = [index.name(int(number)) for number in found.ids]
     labels = index.labels[found.ids]
-    frame = label_errors(found.features, labels, index.classes, names, seed=config.seed)
+    frame = label_errors(
+        found.features, labels, index.classes, names, seed=config.seed, between=judging
+    )
     return frame.set_index(pd.Index(found.ids[frame.index], name="image"))
 
 

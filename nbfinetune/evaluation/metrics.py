@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbfinetune.errors import DataError, NonFiniteLoss, StoreError
+from nbfinetune.evaluation import averages
 from nbfinetune.whole_files import whole_file
 
 TOP = 5
@@ -101,18 +102,17 @@ def measure(logits: np.ndarray, labels: np.ndarray, *, classes: Sequence[str]) -
         If a logit is NaN or infinite.
     """
     logits, labels = np.asarray(logits), np.asarray(labels)
-    _check(logits, labels, classes)
+    check_logits(logits, labels, classes)
     log_p = log_softmax(logits)
     predicted = logits.argmax(axis=1)
-    figures = by_class(labels, predicted, len(classes))
-    occur = (figures.support > 0) | (np.bincount(predicted, minlength=len(classes)) > 0)
+    counts = averages.count(labels, predicted, len(classes))
     return Measures(
-        val_loss=float(-log_p[np.arange(len(labels)), labels].mean()),
+        val_loss=float(_losses(log_p, labels).mean()),
         accuracy=float((predicted == labels).mean()),
         top5=top_k(logits, labels, TOP),
-        precision=float(figures.precision[occur].mean()),
-        recall=float(figures.recall[occur].mean()),
-        macro_f1=float(figures.f1[occur].mean()),
+        precision=float(averages.precision(counts)),
+        recall=float(averages.recall(counts)),
+        macro_f1=float(averages.macro_f1(counts)),
         roc_auc=roc_auc(np.exp(log_p), labels),
     )
 
@@ -126,14 +126,12 @@ def by_class(labels: np.ndarray, predicted: np.ndarray, classes: int) -> ByClass
     classes : int
         How many there are.
     """
-    support = np.bincount(labels, minlength=classes)
-    told = np.bincount(predicted, minlength=classes)
-    right = np.bincount(labels[labels == predicted], minlength=classes)
+    counts = averages.count(labels, predicted, classes)
     return ByClass(
-        precision=_parts(right, told),
-        recall=_parts(right, support),
-        f1=_parts(2.0 * right, support + told),
-        support=support,
+        precision=averages.precisions(counts),
+        recall=averages.recalls(counts),
+        f1=averages.f1s(counts),
+        support=counts.labelled,
     )
 
 
@@ -148,6 +146,15 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     shifted = np.asarray(logits, dtype=np.float64)
     shifted = shifted - shifted.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Log loss of each image in nats, float64, (N,)."""
+    return _losses(log_softmax(logits), labels)
+
+
+def _losses(log_p: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.asarray(-log_p[np.arange(len(labels)), labels])
 
 
 def top_k(logits: np.ndarray, labels: np.ndarray, k: int) -> float:
@@ -224,11 +231,8 @@ def _auc_by_rank(scores: np.ndarray, positive: np.ndarray) -> float:
     return float((ranks - count * (count + 1) / 2) / (count * (len(scores) - count)))
 
 
-def _parts(counts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
-    return np.asarray(np.divide(counts, wholes, out=np.zeros(len(wholes)), where=wholes > 0))
-
-
-def _check(logits: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
+def check_logits(logits: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
+    """Refuse what can't be measured, with the errors of `measure`."""
     if logits.ndim != 2 or logits.shape[1] != len(classes) or labels.shape != logits.shape[:1]:
         raise DataError(
             f"logits of shape {logits.shape} and labels of shape {labels.shape} do not fit "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,11 @@ _MOST_STEPS = 200
 
 
 def out_of_sample(
-    features: NDArray[Any], labels: NDArray[Any], class_count: int, seed: int = 0
+    features: NDArray[Any],
+    labels: NDArray[Any],
+    class_count: int,
+    seed: int = 0,
+    between: Callable[[], None] | None = None,
 ) -> NDArray[np.float64]:
     """Probabilities of each image's classes, by a logistic regression on the other images.
 
@@ -40,6 +45,8 @@ def out_of_sample(
         C.
     seed : int
         Decides the folds, which are stratified: five, or fewer where classes are smaller.
+    between : callable, optional
+        Called before each fit; what it raises ends the work.
 
     Returns
     -------
@@ -55,13 +62,19 @@ def out_of_sample(
     check_rows(features, labels, class_count, "features")
     scaled = _scaled(features)
     parts = _parts(labels, class_count, seed)
-    trials = [_judged(scaled, labels, class_count, parts[0], each) for each in VARIANCES]
+
+    def judged(part: NDArray[np.int64], variance: float) -> NDArray[np.float64]:
+        if between is not None:
+            between()
+        return _judged(scaled, labels, class_count, part, variance)
+
+    trials = [judged(parts[0], each) for each in VARIANCES]
     losses = [_log_loss(trial, labels[parts[0]]) for trial in trials]
     best = int(np.argmin(losses))
     probabilities = np.empty((len(labels), class_count))
     probabilities[parts[0]] = trials[best]
     for part in parts[1:]:
-        probabilities[part] = _judged(scaled, labels, class_count, part, VARIANCES[best])
+        probabilities[part] = judged(part, VARIANCES[best])
     return probabilities
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from nbfinetune.data.arrays import as_bytes
 from nbfinetune.data.augment import Interpolation, see
-from nbfinetune.data.bands import CONVERTIBLE
 from nbfinetune.data.stored_image import stored_image, stored_side
-from nbfinetune.errors import DataError
+from nbfinetune.evaluation.given_images import images_of
 
 __all__ = ["Preprocess"]
 
@@ -84,38 +80,3 @@ class Preprocess:
         mean, std = (torch.tensor(x).mul_(255.0).view(-1, 1, 1) for x in (self.mean, self.std))
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32)
         return batch.sub_(mean).div_(std).contiguous()
-
-
-def images_of(images: Any, channels: int = 3) -> list[Any]:
-    """One or many images as a list of what `decode` takes: paths, PIL images, uint8 arrays.
-
-    Parameters
-    ----------
-    images : path, PIL image, array, or a list of these
-    channels : int
-        Of an image as the model sees it: an array whose last axis is as long is one image.
-
-    Raises
-    ------
-    DataError
-        If `images` is something else, or empty.
-    """
-    if isinstance(images, (str, os.PathLike, Image.Image)):
-        return [images]
-    if isinstance(images, np.ndarray):
-        known = (channels, *CONVERTIBLE)
-        single = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in known)
-        if not single and images.ndim not in (3, 4):
-            raise DataError(
-                f"an array of shape {images.shape} is no image: (height, width[, channels]) or "
-                "(N, height, width[, channels]) is needed"
-            )
-        return list(as_bytes(images)[None] if single else as_bytes(images))
-    if not isinstance(images, Sequence):
-        raise DataError(
-            f"a {type(images).__name__} is no image: pass a path, a PIL image, an array, "
-            "or a list of these"
-        )
-    if not images:
-        raise DataError("there are no images: the list is empty")
-    return [one for image in images for one in images_of(image, channels)]

@@ -193,15 +193,7 @@ class Evaluation(Figures):
     def least_certain(self, n: int = 20) -> pd.DataFrame:
         """Images whose predicted class has the lowest probability, the lowest first.
 
-        Parameters
-        ----------
-        n : int
-            At most so many.
-
-        Returns
-        -------
-        DataFrame
-            As of `mistakes`.
+        Takes and gives what `mistakes` does.
         """
         return self._rows(np.argsort(self._confidence, kind="stable")[:n])
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from nbfinetune.errors import DataError
 from nbfinetune.evaluation.averages import count, macro_f1
-from nbfinetune.evaluation.intervals import losses, share
+from nbfinetune.evaluation.intervals import share
+from nbfinetune.evaluation.metrics import losses
 
 By: TypeAlias = "Mapping[str, Any] | pd.Series[Any] | pd.DataFrame | Callable[[str], Any]"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from nbfinetune.data.index import FILE_NAME, load_index
+from nbfinetune.data.index import FILE_NAME, ImageIndex, load_index
 from nbfinetune.errors import StoreError
 from nbfinetune.evaluation.calibration import fit_temperature
-from nbfinetune.evaluation.metrics import load_predictions
+from nbfinetune.evaluation.metrics import Predictions, load_predictions
 from nbfinetune.evaluation.report import Evaluation
 from nbfinetune.records import FineTuneConfig
 
@@ -45,13 +45,42 @@ def evaluate(
     return measure_anew(run_folder, config, data, which, temperature)
 
 
-def stored_evaluation(run_folder: Path) -> Evaluation | None:
+def stored_evaluation(run_folder: Path, temperature: float | None = None) -> Evaluation | None:
     """Evaluation of a run's best model out of its stored predictions; None where there are none.
+
+    Parameters
+    ----------
+    temperature : float, optional
+        Of that model, where it was fitted on other predictions; default fitted on these.
 
     Raises
     ------
     StoreError
         If they are damaged, or do not fit the run's index.
+    """
+    stored = stored_predictions(run_folder)
+    if stored is None:
+        return None
+    kept, index = stored
+    return Evaluation.from_logits(
+        kept.logits,
+        kept.labels,
+        index.classes,
+        [index.name(int(number)) for number in kept.ids],
+        ids=kept.ids,
+        temperature=temperature or fit_temperature(kept.logits, kept.labels),
+    )
+
+
+def stored_predictions(run_folder: Path) -> tuple[Predictions, ImageIndex] | None:
+    """What a run's best model said of its validation images, and the index that numbers them.
+
+    Raises
+    ------
+    DataError
+        If there is no readable index.
+    StoreError
+        If the predictions are damaged, or do not fit the index.
     """
     path = run_folder / "predictions" / "best.npz"
     if not path.exists():
@@ -64,11 +93,4 @@ def stored_evaluation(run_folder: Path) -> Evaluation | None:
             f"has {len(index.classes)} classes and {len(index)} images: one of them is of another "
             "run; put the right file back, or remove the predictions and evaluate again"
         )
-    return Evaluation.from_logits(
-        kept.logits,
-        kept.labels,
-        index.classes,
-        [index.name(int(number)) for number in kept.ids],
-        ids=kept.ids,
-        temperature=fit_temperature(kept.logits, kept.labels),
-    )
+    return kept, index

@@ -5,33 +5,17 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from nbfinetune.data.decode import ImageSource
-from nbfinetune.data.folders import list_images
 from nbfinetune.data.images import ImageSet, open_images
 from nbfinetune.data.index import FILE_NAME, load_index
 from nbfinetune.errors import DataError
-from nbfinetune.evaluation.preprocessing import images_of
+from nbfinetune.evaluation.given_images import AskedImage, given_images
 from nbfinetune.records import FineTuneConfig
 
-__all__ = ["AskedImage", "asked_images"]
-
-
-class AskedImage(NamedTuple):
-    """An image and what to call it.
-
-    Parameters
-    ----------
-    name : str
-        Its path; for others their name in the run, or their place in what was asked for.
-    source : path, uint8 array, or PIL image
-    """
-
-    name: str
-    source: ImageSource
+__all__ = ["AskedImage", "asked_images", "numbered"]
 
 
 def asked_images(
@@ -62,17 +46,24 @@ def asked_images(
     found: list[AskedImage] = []
     for asked in images if several else [images]:
         if isinstance(asked, (int, np.integer)):
-            found.append(_numbered(of_the_run(), int(asked)))
+            found.append(numbered(of_the_run(), int(asked)))
         elif isinstance(asked, (str, os.PathLike)) and not Path(asked).expanduser().exists():
             found.append(_named(of_the_run(), os.fspath(asked)))
         else:
-            found += _given(asked, channels, len(found))
+            found += given_images(asked, channels, len(found))
     if not found:
         raise DataError("there are no images: the list is empty")
     return found
 
 
-def _numbered(images: ImageSet, number: int) -> AskedImage:
+def numbered(images: ImageSet, number: int) -> AskedImage:
+    """An image of a run by its number.
+
+    Raises
+    ------
+    DataError
+        If the run has no such image.
+    """
     if not 0 <= number < len(images):
         raise DataError(
             f"the run has no image {number}: its images are numbered from 0 to {len(images) - 1}"
@@ -85,23 +76,8 @@ def _named(images: ImageSet, name: str) -> AskedImage:
     index = images.index
     for number in range(len(index)):
         if name in (index.name(number), index.item(number)):
-            return _numbered(images, number)
+            return numbered(images, number)
     raise DataError(
         f"{name!r} is neither a file nor an image of the run, whose images are called like "
         f"{index.name(0)!r}"
     )
-
-
-def _given(asked: Any, channels: int, place: int) -> list[AskedImage]:
-    if isinstance(asked, (str, os.PathLike)):
-        path = Path(asked).expanduser()
-        if not path.is_dir():
-            return [AskedImage(str(path), path)]
-        listed = [str(path / inner) for inner in list_images(path)]
-        if not listed:
-            raise DataError(f"the folder {path} holds no images")
-        return [AskedImage(name, name) for name in listed]
-    return [
-        AskedImage(f"image {number}", image)
-        for number, image in enumerate(images_of(asked, channels), place)
-    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -15,7 +14,8 @@ from nbfinetune.data.augment import eval_plan
 from nbfinetune.data.decode import ImageSource, decode
 from nbfinetune.data.stored_image import stored_side, stored_size
 from nbfinetune.errors import ConfigError, ModelError
-from nbfinetune.evaluation.preprocessing import Preprocess, images_of
+from nbfinetune.evaluation.given_images import images_of, name_of
+from nbfinetune.evaluation.preprocessing import Preprocess
 from nbfinetune.evaluation.trained import Which, device_of, load_model
 from nbfinetune.explain.asked_images import asked_images
 from nbfinetune.explain.evidence import Evidence, Method, chosen, evidence
@@ -98,14 +98,15 @@ def heat_maps(
     DataError
         If an image can't be read.
     ModelError
-        If the model has no layer with positions, no attention where attention is asked for, or
-        no gradients, as a quantized one.
+        If the model has no layer with positions, no attention where attention is asked for, no
+        gradients, as a quantized one, or neither preprocess nor classes.
     """
     _check(model, method)
     preprocess, classes = _told_by(model)
     column = None if target is None else _column(target, classes)
     listed = images_of(images, preprocess.channels)
-    called = [_name(image, place) for place, image in enumerate(listed)] if names is None else names
+    if names is None:
+        names = [name_of(image, place) for place, image in enumerate(listed)]
     model = model.eval().to(device)
     looked_at: Target | None = None
     maps: list[HeatMap] = []
@@ -116,7 +117,7 @@ def heat_maps(
         how = chosen(method, looked_at)
         found = evidence(model, batch, looked_at, how, column)
         for place, image in enumerate(some):
-            name = called[start + place]
+            name = names[start + place]
             maps.append(_drawn(image, name, found, place, how, preprocess, classes))
     return maps
 
@@ -126,6 +127,11 @@ def _check(model: object, method: str) -> None:
         raise ModelError(
             f"a {type(model).__name__} has no gradients to explain it by, as a quantized or "
             "exported model; explain the run that it came from"
+        )
+    if not (hasattr(model, "preprocess") and hasattr(model, "classes")):
+        raise ModelError(
+            f"{type(model).__name__} does not say how it takes images or what its classes are, as "
+            "the model of run.load_model() does in preprocess and classes; give it both"
         )
     if method not in get_args(Method):
         raise ConfigError(f"method is {method!r}; choose one of {', '.join(get_args(Method))}")
@@ -142,10 +148,6 @@ def _column(target: str, classes: Sequence[str]) -> int:
             f"{', '.join(classes[:20])}{', …' if len(classes) > 20 else ''}"
         )
     return list(classes).index(target)
-
-
-def _name(image: ImageSource, place: int) -> str:
-    return os.fspath(image) if isinstance(image, (str, os.PathLike)) else f"image {place}"
 
 
 def _drawn(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nbfinetune.errors import ConfigError, DataError, ExportMismatch, ModelError
 from nbfinetune.export import parity
-from nbfinetune.export.exported import Exported
+from nbfinetune.export.exported import Exported, NotCompared
 from nbfinetune.export.parity import Parity, parity_of
 from nbfinetune.records import AppliedEdit, Event, FineTuneConfig
 
 if TYPE_CHECKING:
     from nbfinetune.export.reading import Input
 
-__all__ = ["Exported", "Parity", "export", "parity_of"]
+__all__ = ["Exported", "NotCompared", "Parity", "export", "parity_of"]
 
 # Module and what it gives; imported when asked for, as most need torch.
 _MODELS = {
@@ -128,6 +128,7 @@ def _compared(
         warnings.warn(
             f"{path.name} was written, but not compared with the model on the validation images "
             f"({error})",
+            NotCompared,
             stacklevel=3,
         )
         return None

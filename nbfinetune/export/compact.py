@@ -32,7 +32,7 @@ def _merged(lines: Sequence[str]) -> list[str]:
     for place, line in enumerate(lines):
         following = lines[place + 1] if place + 1 < len(lines) else ""
         if kept and _PLAIN_IMPORT.match(line) and kept[-1].startswith("import "):
-            kept[-1] += line.replace("import", ",", 1).replace(", ", ", ", 1)
+            kept[-1] += line.replace("import", ",", 1)
         elif kept and _is_alone(kept[-1], line, following):
             kept[-1] += f" {line.strip()}"
         else:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 else:
     _Path = type(Path())  # before Python 3.12 only the system's own kind can have children
 
-__all__ = ["Exported"]
+__all__ = ["Exported", "NotCompared"]
 
 
 class Exported(_Path):
@@ -30,3 +30,7 @@ class Exported(_Path):
     def _repr_html_(self) -> str:
         said = "" if self.parity is None else f"<br>{html.escape(str(self.parity))}"
         return f"<p><code>{html.escape(str(self))}</code>{said}</p>"
+
+
+class NotCompared(UserWarning):
+    """An exported file was not compared with the model of its run; says why."""

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nbfinetune.evaluation.forward_times import ROUNDS
+from nbfinetune.evaluation.forward_times import ROUNDS, by_turns_ms
 from nbfinetune.evaluation.report import Evaluation
-from nbfinetune.evaluation.turns import by_turns
 from nbfinetune.export.onnx_model import OnnxModel
 from nbfinetune.export.photos import Photos
 
@@ -115,8 +114,7 @@ def _timed(forms: Mapping[str, Form], photos: Photos, count: int) -> dict[str, f
     shape = (count, seen.channels, seen.size_px, seen.size_px)
     noise = np.random.default_rng(0).standard_normal(shape, np.float32)
     ways = [lambda form=form: form.logits(noise) for form in forms.values()]
-    seconds = by_turns(ways, ROUNDS[count])
-    return {name: 1000 * took for name, took in zip(forms, seconds, strict=True)}
+    return dict(zip(forms, by_turns_ms(ways, count), strict=True))
 
 
 @contextmanager

@@ -14,13 +14,13 @@ from typing import Any
 
 from nbfinetune.data.index import FILE_NAME, ImageIndex, load_index
 from nbfinetune.errors import DataError
-from nbfinetune.evaluation.metrics import load_predictions
 from nbfinetune.evaluation.report import Evaluation
+from nbfinetune.evaluation.stored import evaluate
 from nbfinetune.evaluation.trained import Which, checkpoint_path
 from nbfinetune.export.card_history import history
 from nbfinetune.export.card_tables import class_table, figures, markdown_table, plain
-from nbfinetune.export.script import write_text
 from nbfinetune.export.script_plan import with_found_rate
+from nbfinetune.export.storing import write_text
 from nbfinetune.models.catalogue import known
 from nbfinetune.models.model_facts import ModelFacts
 from nbfinetune.models.weights import read_facts
@@ -55,11 +55,11 @@ def export(
     DataError
         If the run's index is gone.
     StoreError
-        If the file can't be written.
+        If the file can't be written, or stored predictions are damaged or of another run.
     """
     facts = read_facts(checkpoint_path(run_folder, which))
     index = load_index(run_folder / FILE_NAME)
-    evaluation = _evaluation(run_folder, config, which, index)
+    evaluation = _evaluation(run_folder, config, which)
     weights = known(config.model.name)
     found = with_found_rate(config, told)
     lines = [
@@ -76,22 +76,13 @@ def export(
     write_text("\n".join(lines) + "\n", path)
 
 
-def _evaluation(
-    run_folder: Path, config: FineTuneConfig, which: Which, index: ImageIndex
-) -> Evaluation | None:
-    """What the model says of the validation images: as the run has kept it, else asked again."""
-    stored = run_folder / "predictions" / "best.npz"
-    if which == "best" and stored.exists():
-        kept = load_predictions(stored)
-        return Evaluation.from_logits(kept.logits, kept.labels, index.classes)
-    from nbfinetune.evaluation.inference import evaluate
-
+def _evaluation(run_folder: Path, config: FineTuneConfig, which: Which) -> Evaluation | None:
+    """What the model says of the validation images; None where they are gone."""
     try:
-        found: Evaluation = evaluate(run_folder, config, which=which)
+        return evaluate(run_folder, config, which=which)
     except DataError as error:
         warnings.warn(f"the card has no figures ({error})", stacklevel=4)
         return None
-    return found
 
 
 def _head(

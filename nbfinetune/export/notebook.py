@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nbfinetune.evaluation.trained import Which
-from nbfinetune.export.script import about, planned, sections, write_text
+from nbfinetune.export.script import about, planned, sections
 from nbfinetune.export.script_plan import Plan
+from nbfinetune.export.storing import write_text
 from nbfinetune.records import AppliedEdit, Event, FineTuneConfig
 
 __all__ = ["export"]

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nbfinetune.errors import ConfigError, ModelError, StoreError
+from nbfinetune.errors import ConfigError, ModelError
 from nbfinetune.evaluation.trained import Which, load_model
 from nbfinetune.export.parity import Parity
+from nbfinetune.export.quiet import quietly
 from nbfinetune.export.reading import Input, example, reading, told
+from nbfinetune.export.storing import stored
 from nbfinetune.records import FineTuneConfig
-from nbfinetune.whole_files import whole_file
 
 __all__ = [
     "INPUT",
@@ -87,13 +84,8 @@ def note(parity: Parity, path: Path) -> None:
     model = onnx.load(path)
     known = {entry.key: entry.value for entry in model.metadata_props}
     onnx.helper.set_model_props(model, {**known, "parity": json.dumps(asdict(parity))})
-    try:
-        with whole_file(path, durable=False) as unfinished:
-            onnx.save(model, unfinished)
-    except OSError as error:
-        raise StoreError(
-            f"{path} could not be written ({error}); make room, or choose another folder"
-        ) from error
+    with stored(path) as unfinished:
+        onnx.save(model, unfinished)
 
 
 def check_installed() -> None:
@@ -126,17 +118,11 @@ def write(module: nn.Module, path: Path) -> None:
             f"the weights take {size / 1e9:.1f} GB, and an ONNX file holds at most "
             f"{LARGEST_BYTES / 1e9:.1f}; export to .safetensors"
         )
-    program = _translated(module)
-    program.model.metadata_props.update(told(module))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path, durable=False) as unfinished:
-            program.save(unfinished, external_data=False)
-            _check_alike(module, unfinished, path)
-    except OSError as error:
-        raise StoreError(
-            f"{path} could not be written ({error}); make room, or choose another folder"
-        ) from error
+    with stored(path) as unfinished:  # a folder that can't be had is told before the long work
+        program = _translated(module)
+        program.model.metadata_props.update(told(module))
+        program.save(unfinished, external_data=False)
+        _check_alike(module, unfinished, path)
 
 
 def largest_difference(module: nn.Module, path: Path, images: Tensor) -> float:
@@ -158,7 +144,7 @@ def largest_difference(module: nn.Module, path: Path, images: Tensor) -> float:
 
 def _translated(module: nn.Module) -> Any:
     batch = torch.export.Dim("batch", min=1)
-    with _quietly():
+    with quietly():
         try:
             return torch.onnx.export(
                 module,
@@ -186,17 +172,3 @@ def _check_alike(module: nn.Module, written: Path, path: Path) -> None:
                 f"{path.name} would give other logits than the model (off by {difference:.2g} of "
                 f"the largest, for {count} images), so it was not written; export to .safetensors"
             )
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without what the exporter says of its own insides and of packages that are not needed."""
-    loud = logging.getLogger("torch.onnx")
-    before = loud.level
-    loud.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        loud.setLevel(before)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbfinetune.errors import StoreError
+from nbfinetune.export.storing import storing
 from nbfinetune.whole_files import write_whole
 
 __all__ = ["LEAST_AGREEMENT", "Parity", "compared", "forget", "keep", "parity_of", "place"]
@@ -78,12 +79,8 @@ def keep(parity: Parity, path: Path) -> None:
     StoreError
         If it can't be written.
     """
-    try:
+    with storing(place(path)):
         write_whole(place(path), json.dumps(asdict(parity), indent=2).encode("ascii") + b"\n")
-    except OSError as error:
-        raise StoreError(
-            f"{place(path)} could not be written ({error}); make room, or choose another folder"
-        ) from error
 
 
 def forget(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 from nbfinetune.data.images import ImageSet, open_images
 from nbfinetune.data.index import FILE_NAME, load_index
 from nbfinetune.data.randomness import Ids
-from nbfinetune.evaluation.batches import loader_as_seen
+from nbfinetune.evaluation.batches import batches_as_seen
+from nbfinetune.evaluation.left_out import LeftOut, left_out
 from nbfinetune.evaluation.preprocessing import Preprocess
 from nbfinetune.records import FineTuneConfig
 
@@ -65,7 +65,7 @@ class Photos:
 
     def pixels(self, ids: Ids, batch_size: int = 32) -> Iterator[tuple[NDArray[np.uint8], Ids]]:
         """The same before they are normalised, uint8 (B, S, S, C)."""
-        loader = loader_as_seen(
+        batches = batches_as_seen(
             self.images,
             ids,
             self.preprocess,
@@ -73,15 +73,11 @@ class Photos:
             on_skip=self._skipped.__setitem__,
             batch_size=batch_size,
         )
-        with closing(loader):
-            for batch in loader.epoch(0, shuffle=False, drop_last=False):
-                if len(batch.ids):
-                    yield batch.images, batch.ids
+        for batch in batches:
+            yield batch.images, batch.ids
 
     def warn_of_skipped(self) -> None:
         """Name images that could not be read, where there were any."""
         if self._skipped:
-            some = "; ".join(f"{name}: {why}" for name, why in list(self._skipped.items())[:3])
-            count = len(self._skipped)
-            images = "1 image" if count == 1 else f"{count} images"
-            warnings.warn(f"{images} can't be read and did not count: {some}", stacklevel=3)
+            reasons = [f"{name}: {why}" for name, why in self._skipped.items()]
+            warnings.warn(left_out(reasons), LeftOut, stacklevel=3)

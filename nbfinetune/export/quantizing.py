@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from nbfinetune.data.machine import default_threads
-from nbfinetune.errors import ConfigError, StoreError
+from nbfinetune.errors import ConfigError
 from nbfinetune.evaluation.trained import Which, load_model
 from nbfinetune.export.forms import measured, onnx_form, torch_form
 from nbfinetune.export.int8 import Method, quantize_file
 from nbfinetune.export.onnx import check_installed, write
 from nbfinetune.export.photos import Photos
 from nbfinetune.export.quantized import Quantized
+from nbfinetune.export.storing import storing
 from nbfinetune.pruning.layer_costs import priced
 from nbfinetune.pruning.structure import Structure
 from nbfinetune.records import FineTuneConfig
@@ -96,13 +97,8 @@ def _check(target: Path, method: str, images: Any) -> None:
 
 def _write_int8(source: Path, target: Path, photos: Photos, method: Method, images: int) -> None:
     batches = (batch for batch, _ in photos.batches(photos.some_for_training(images)))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with storing(target):
         quantize_file(source, target, method=method, batches=batches)
-    except OSError as error:
-        raise StoreError(
-            f"{target} could not be written ({error}); make room, or choose another folder"
-        ) from error
 
 
 def _suited(module: nn.Module, costs: Structure) -> Method:

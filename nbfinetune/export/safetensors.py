@@ -12,16 +12,16 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-from nbfinetune.errors import ConfigError, StoreError
+from nbfinetune.errors import ConfigError
 from nbfinetune.evaluation.trained import Which, checkpoint_path, load_model
 from nbfinetune.export.loading import loading_code
 from nbfinetune.export.parity import Parity
 from nbfinetune.export.reading import Input
+from nbfinetune.export.storing import stored, storing, write_text
 from nbfinetune.models.names import ModelName, parse_name, timm_config
 from nbfinetune.models.shape import RGB
 from nbfinetune.models.weights import read_facts
 from nbfinetune.records import FineTuneConfig
-from nbfinetune.whole_files import whole_file
 
 __all__ = ["export", "note"]
 
@@ -75,13 +75,9 @@ def export(
     facts = read_facts(checkpoint_path(run_folder, which))
     module = load_model(run_folder, config, which)
     tensors = {name: t.contiguous().clone() for name, t in module.state_dict().items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path, durable=False) as unfinished:
-            save_file(tensors, unfinished, metadata={"format": "pt"})
-        _write(_description(module, facts, path.name), path)
-    except (OSError, SafetensorError) as error:
-        raise _unwritable(path, error) from error
+    with stored(path, SafetensorError) as unfinished:
+        save_file(tensors, unfinished, metadata={"format": "pt"})
+    _write(_description(module, facts, path.name), path.with_suffix(".json"))
 
 
 def note(parity: Parity, path: Path) -> None:
@@ -92,20 +88,14 @@ def note(parity: Parity, path: Path) -> None:
     StoreError
         If it can't be written.
     """
-    try:
-        described = json.loads(path.with_suffix(".json").read_bytes())
-        _write({**described, "parity": asdict(parity)}, path)
-    except OSError as error:
-        raise _unwritable(path.with_suffix(".json"), error) from error
+    beside = path.with_suffix(".json")
+    with storing(beside):
+        described = json.loads(beside.read_bytes())
+    _write({**described, "parity": asdict(parity)}, beside)
 
 
 def _write(description: Mapping[str, Any], path: Path) -> None:
-    with whole_file(path.with_suffix(".json"), durable=False) as unfinished:
-        unfinished.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-
-
-def _unwritable(path: Path, error: Exception) -> StoreError:
-    return StoreError(f"{path} could not be written ({error}); make room, or choose another folder")
+    write_text(json.dumps(description, indent=2) + "\n", path)
 
 
 def _description(module: nn.Module, facts: Mapping[str, Any], filename: str) -> dict[str, Any]:

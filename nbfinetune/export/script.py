@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nbfinetune.errors import StoreError
 from nbfinetune.evaluation.trained import Which
 from nbfinetune.export.compact import fitted
 from nbfinetune.export.script_course_lines import course_lines
@@ -17,10 +16,10 @@ from nbfinetune.export.script_loss_lines import by_f1
 from nbfinetune.export.script_model_lines import imports_of_model, model_lines
 from nbfinetune.export.script_plan import Plan, plan_of
 from nbfinetune.export.script_training_lines import is_torchs, mixes, training_lines
+from nbfinetune.export.storing import stored, storing, write_text
 from nbfinetune.records import AppliedEdit, Event, FineTuneConfig
-from nbfinetune.whole_files import whole_file
 
-__all__ = ["Section", "about", "export", "planned", "sections", "write_text"]
+__all__ = ["Section", "about", "export", "planned", "sections"]
 
 _WIDE = 98
 
@@ -95,15 +94,11 @@ def planned(
     ConfigError, DataError, ModelError, StoreError
         As `export`.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with storing(path):
         plan = plan_of(run_folder, config, path, which, edits, told)
-        if plan.first.weights is not None:
-            target = path.with_name(_start_file(path.stem))
-            with whole_file(target, durable=False) as unfinished:
-                unfinished.write_bytes(plan.first.weights)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    if plan.first.weights is not None:
+        with stored(path.with_name(_start_file(path.stem))) as unfinished:
+            unfinished.write_bytes(plan.first.weights)
     if plan.notes:
         warnings.warn(f"{path.name} differs from the run: {'; '.join(plan.notes)}", stacklevel=4)
     return plan
@@ -182,24 +177,3 @@ def _imports(plan: Plan) -> list[str]:
 
 def _start_file(stem: str) -> str:
     return f"{stem}.start.safetensors"
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a text file whole or not at all.
-
-    Raises
-    ------
-    StoreError
-        If it can't be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path, durable=False) as unfinished:
-            # Names of folders may hold bytes that are no UTF-8.
-            unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path} could not be written ({error}); make room, or choose another folder")

@@ -19,6 +19,7 @@ from nbfinetune.whole_files import whole_file
 __all__ = ["PARTS", "Listed", "list_images"]
 
 PARTS = {TRAIN: "train", VAL: "val"}
+_RGBA = 4
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Listed:
         Folder that the paths start from; empty for arrays.
     train, val : int
         How many images.
+    alpha : bool
+        Whether arrays have a fourth channel, of opacity.
     """
 
     file: str
@@ -42,6 +45,7 @@ class Listed:
     root: str
     train: int
     val: int
+    alpha: bool = False
 
 
 def list_images(
@@ -84,6 +88,10 @@ def list_images(
     target = path.with_name(f"{path.stem}.images.npz")
     pixels = open_images(config.data.source, index, run_folder).pixels
     assert pixels is not None  # noqa: S101 - an index without paths is of arrays
+    images = pixels[ids]
+    channels = images.shape[3] if images.ndim == 4 else 1
+    if channels == 1:
+        images = images.reshape(images.shape[:3])  # as Pillow takes grey ones
     with whole_file(target, durable=False) as unfinished, unfinished.open("wb") as out:
-        np.savez_compressed(out, images=pixels[ids], labels=np.array(labels), parts=np.array(parts))
-    return Listed(target.name, "arrays", "", train, len(ids) - train)
+        np.savez_compressed(out, images=images, labels=np.array(labels), parts=np.array(parts))
+    return Listed(target.name, "arrays", "", train, len(ids) - train, channels == _RGBA)

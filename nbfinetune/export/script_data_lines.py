@@ -73,6 +73,7 @@ def _stored(plan: Plan) -> list[str]:
         "        image = Image.alpha_composite(white, image.convert('RGBA'))",
     ]
     files = plan.listed.kind == "files"
+    clear = files or plan.listed.alpha
     upright = [
         "    image.draft(None, (STORED, STORED))  # of a large JPEG less is decoded",
         "    image = ImageOps.exif_transpose(image)",
@@ -80,7 +81,7 @@ def _stored(plan: Plan) -> list[str]:
     return [
         "def stored(image):  # upright, and no larger than needed",
         *(upright if files else []),
-        *(on_white if files and mode != "RGBA" else []),
+        *(on_white if clear and mode != "RGBA" else []),
         f"    image, part = image.convert({mode!r}), min(STORED / min(image.size), 1)",
         "    size = round(image.width * part), round(image.height * part)",
         "    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)",

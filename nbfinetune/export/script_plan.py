@@ -169,7 +169,7 @@ def _notes(
         yield "Pillow weighs colours by alpha where it resizes, and no TrivialAugment is done"
     if len(course.plateaus) > 1:
         yield "of several plateau schedules each begins where the one before had come to"
-    if config.model.name.count(":"):
+    if ":" in config.model.name:
         yield f"the model is built by {config.model.name}, which has to be importable"
     if first.factors and config.model.layer_decay:
         yield "learning rates by layer are those of the layers that the model had in the end"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,12 +12,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from nbfinetune.errors import ModelError, StoreError
+from nbfinetune.errors import ModelError
 from nbfinetune.evaluation.trained import Which, load_model
 from nbfinetune.export.parity import Parity
+from nbfinetune.export.quiet import quietly
 from nbfinetune.export.reading import Input, example, reading, told
+from nbfinetune.export.storing import stored
 from nbfinetune.records import FineTuneConfig
-from nbfinetune.whole_files import whole_file
 
 __all__ = ["EXTRA_FILES", "export", "note"]
 
@@ -49,7 +47,11 @@ def export(
     """
     module = reading(load_model(run_folder, config, which), input)
     facts = {f"{name}.json": text for name, text in told(module).items()}
-    _save(_traced(module), facts, path)
+    with stored(path, RuntimeError) as unfinished:
+        program = _traced(module)
+        # Of a name torch asks that it ends in .pt2, and the unfinished file's does not.
+        with unfinished.open("wb") as file, quietly():
+            torch.export.save(program, file, extra_files=facts)
 
 
 def note(parity: Parity, path: Path) -> None:
@@ -60,22 +62,19 @@ def note(parity: Parity, path: Path) -> None:
     StoreError
         If it can't be written.
     """
-    try:
-        with whole_file(path, durable=False) as unfinished:
-            shutil.copyfile(path, unfinished)
-            # As the archive that it is: torch would have to unpickle the program to add a file.
-            with zipfile.ZipFile(unfinished, "a") as archive:
-                known = next(n for n in archive.namelist() if n.endswith(EXTRA_FILES[0]))
-                place = known.replace(EXTRA_FILES[0], EXTRA_FILES[2])
-                archive.writestr(place, json.dumps(asdict(parity)))
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    with stored(path) as unfinished:
+        shutil.copyfile(path, unfinished)
+        # As the archive that it is: torch would have to unpickle the program to add a file.
+        with zipfile.ZipFile(unfinished, "a") as archive:
+            known = next(n for n in archive.namelist() if n.endswith(EXTRA_FILES[0]))
+            place = known.replace(EXTRA_FILES[0], EXTRA_FILES[2])
+            archive.writestr(place, json.dumps(asdict(parity)))
 
 
 def _traced(module: nn.Module) -> Any:
     batch = torch.export.Dim("batch", min=1)
     try:
-        with _quietly(), torch.no_grad():
+        with quietly(), torch.no_grad():
             return torch.export.export(module, (example(module, 2),), dynamic_shapes=({0: batch},))
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
@@ -83,29 +82,3 @@ def _traced(module: nn.Module) -> Any:
             f"torch.export can't trace {type(module).__name__} ({reason}); "
             "export to .safetensors, or choose another model"
         ) from error
-
-
-def _save(program: Any, facts: Mapping[str, str], path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Of a name torch asks that it ends in .pt2, and the unfinished file's does not.
-        with (
-            whole_file(path, durable=False) as unfinished,
-            unfinished.open("wb") as file,
-            _quietly(),
-        ):
-            torch.export.save(program, file, extra_files=dict(facts))
-    except (OSError, RuntimeError) as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: Exception) -> StoreError:
-    return StoreError(f"{path} could not be written ({error}); make room, or choose another folder")
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without what torch says of its own insides."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

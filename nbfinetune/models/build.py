@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from nbfinetune.errors import ModelTooLarge
+from nbfinetune.errors import ModelTooLarge, NbFinetuneError
 from nbfinetune.models.editing import edit, is_edited
 from nbfinetune.models.heads import head_names, is_under, quieten
 from nbfinetune.models.names import ModelName, parse_name, timm_config
@@ -86,7 +86,7 @@ def build(
     light = name.origin != "factory" and is_light(name, shape, where)
     if name.origin != "factory" and not light:
         rehearse(name, config, shape, where)
-    module, weights_from = _created(name, config, shape, cache_dir)
+    module, weights_from = _created(name, config, shape, cache_dir, light=light)
     if name.origin == "factory":
         try_forward(name, config, module, shape)
     state = {}
@@ -114,7 +114,7 @@ def build(
 
 
 def _created(
-    name: ModelName, config: ModelConfig, shape: Shape, cache_dir: Path | None
+    name: ModelName, config: ModelConfig, shape: Shape, cache_dir: Path | None, *, light: bool
 ) -> tuple[nn.Module, str]:
     origin = ORIGINS[name.origin]
     try:
@@ -123,8 +123,10 @@ def _created(
         module, weights_from = origin.create_pretrained(name, shape, cache_dir)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise ModelTooLarge(f"there is not enough memory to build {name.full} ({error})") from error
+    except NbFinetuneError:
+        raise
     except Exception:
-        if name.origin != "factory":  # says what sizes go, if this is not one of them
+        if light:  # not rehearsed before; says what sizes go, if this is not one of them
             rehearse(name, config, shape, torch.device("cpu"))
         raise
     return module, weights_from

@@ -38,6 +38,11 @@ def predictions(folder: Path) -> Path:
     return folder / "predictions" / "best.npz"
 
 
+def label_errors(folder: Path) -> Path:
+    """Images whose label is probably wrong, once they were looked for."""
+    return folder / "predictions" / "label_errors.npz"
+
+
 def worker_log(folder: Path) -> Path:
     """Everything that the run's workers printed."""
     return folder / "worker.log"
@@ -59,8 +64,15 @@ def data_folder(home: Path, hint: str, key: str) -> Path:
         What a person knows the data by.
     key : str
         Tells it from data of the same name; see `nbfinetune.data.identity.data_key`.
+
+    Returns
+    -------
+    Path
+        The folder that is there, whatever hint it was made with: the key alone says what data it
+        belongs to. Else the one to be made.
     """
-    return home / "data" / f"{words(hint) or 'data'}-{key}"
+    there = sorted((home / "data").glob(f"*-{key}"))
+    return there[0] if there else home / "data" / f"{words(hint) or 'data'}-{key}"
 
 
 def new_run_folder(home: Path, hint: str) -> Path:

@@ -1,3 +1,5 @@
+"""How far confidence is from accuracy, and the temperature that mends it."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Curves of a class against the rest equal scikit-learn's."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Classes of other data are matched with the run's by name, and never guessed."""
+
 from __future__ import annotations
 
 import pytest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from square_photos import COUNT, squares, trained
 from torch import nn
 
 from nbfinetune.errors import ModelError
+from nbfinetune.evaluation.batches import BATCH_SIZE
 from nbfinetune.evaluation.features import features_of, run_features
 from nbfinetune.evaluation.label_errors import find_label_errors
 from nbfinetune.evaluation.trained import load_model
@@ -53,6 +55,26 @@ def test_an_image_that_has_gone_is_left_out_and_named(run):
         path.write_bytes(kept)
     assert len(found.features) == COUNT - 1
     assert found.ids.tolist() == [number for number in range(COUNT) if number != 5]
+
+
+def test_it_is_told_between_batches_and_between_fits_how_far_the_work_is(run):
+    told = []
+    find_label_errors(*run, on_batch=lambda done, of: told.append((done, of)))
+    batches = [(min(first + BATCH_SIZE, COUNT), COUNT) for first in range(0, COUNT, BATCH_SIZE)]
+    assert told[: len(batches)] == batches
+    assert len(told) > len(batches)
+    assert set(told[len(batches) :]) == {(COUNT, COUNT)}
+
+
+@pytest.mark.parametrize("last", [BATCH_SIZE, COUNT])
+def test_who_is_told_can_end_the_work_and_no_thread_is_left(run, last):
+    def on_batch(done, of):
+        if done >= last:
+            raise KeyboardInterrupt(f"{done} of {of}")
+
+    with pytest.raises(KeyboardInterrupt, match=f"{last} of {COUNT}"):
+        find_label_errors(*run, on_batch=on_batch)
+    assert not [one for one in threading.enumerate() if one.name.startswith("nbft-load")]
 
 
 @pytest.mark.parametrize(

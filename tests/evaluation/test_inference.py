@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
-import msgspec
 import numpy as np
 import pytest
 import torch
+from left_checkpoints import leave_checkpoint
+from noisy_photos import noisy_photos
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -29,16 +29,8 @@ SIZE = 64
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Six noisy photos of three colours, of sizes above and below the model's."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for colour, name in enumerate(CLASSES):
-        (folder / name).mkdir()
-        for number in range(6):
-            side = 40 + 30 * number
-            pixels = rng.integers(0, 120, (side, side + 10, 3), dtype=np.uint8)
-            pixels[..., colour] += 130
-            Image.fromarray(pixels).save(folder / name / f"{number}.jpg", quality=90)
-    return folder
+    sizes = [(side, side + 10) for side in range(40, 220, 30)]
+    return noisy_photos(tmp_path_factory.mktemp("photos"), CLASSES, sizes)
 
 
 def make_run(folder, config, *, ema=False, which="best", classes=CLASSES):
@@ -46,30 +38,12 @@ def make_run(folder, config, *, ema=False, which="best", classes=CLASSES):
     torch.manual_seed(0)
     size = 16 if config.model.name.startswith("factories:") else SIZE
     built = build(config.model, num_classes=len(classes), image_size=size)
-    facts = model_input(config.model.name)
-    described = {
-        "format": 1,
-        "step": 7,
-        "epoch": 1,
-        "classes": list(classes),
-        "num_classes": len(classes),
-        "image_size": size,
-        "mean": facts.mean,
-        "std": facts.std,
-        "interpolation": facts.interpolation,
-        "crop_pct": facts.crop_pct,
-        "model": msgspec.to_builtins(config.model),
-    }
     state = built.module.state_dict()
     tensors = {f"model.{k}": v * 0 if ema else v for k, v in state.items()}
     tensors |= {f"ema.{k}": v for k, v in state.items()} if ema else {}
     tensors["rng.torch"] = torch.zeros(4, dtype=torch.uint8)
-    (folder / "checkpoints").mkdir(exist_ok=True, parents=True)
-    save_file(
-        tensors,
-        folder / "checkpoints" / f"{which}.safetensors",
-        metadata={"nbfinetune": json.dumps(described)},
-    )
+    left = {"which": which, "tensors": tensors, "step": 7, "epoch": 1}
+    leave_checkpoint(folder, config.model, built.module, classes, size, **left)
     return built.module.eval()
 
 
@@ -161,6 +135,16 @@ def test_a_folder_a_single_image_and_a_stack_of_arrays_are_predicted(run, photos
     grey = np.zeros((4, 30, 30), np.uint8)
     assert len(inference.predict(folder, config, grey)) == 4
     assert len(inference.predict(folder, config, grey[0])) == 1
+
+
+def test_paths_may_begin_at_home_and_keep_their_names(run, photos, monkeypatch):
+    folder, config, _ = run
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(photos))
+    frame = inference.predict(folder, config, ["~/rose/0.jpg", photos / "rose" / "0.jpg"])
+    assert list(frame["name"]) == ["~/rose/0.jpg", str(photos / "rose" / "0.jpg")]
+    assert frame["label"][0] == frame["label"][1]
+    assert len(inference.predict(folder, config, "~/rose/0.jpg")) == 1
 
 
 def test_an_unreadable_image_has_no_label_and_is_named(run, photos, tmp_path):

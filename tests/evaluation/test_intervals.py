@@ -1,8 +1,11 @@
+"""Intervals cover the truth as often as they say."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+from scipy.special import softmax
 
 from nbfinetune.errors import ConfigError
 from nbfinetune.evaluation import intervals
@@ -95,8 +98,14 @@ def test_images_that_do_not_fit_in_memory_at_once_are_resampled_in_parts(monkeyp
 def test_resamples_without_a_class_are_measured_by_the_others():
     labels = np.array([0] * 20 + [1] * 20 + [2])
     logits = np.random.default_rng(0).normal(size=(41, 3)) + np.eye(3)[labels]
-    low, high = evaluated(logits, labels).interval("roc_auc")
-    assert 0 < low < sk.roc_auc_score(labels == 0, logits[:, 0]) < high + 0.3 <= 1.3
+    evaluation = evaluated(logits, labels)
+    low, high = evaluation.interval("roc_auc")
+    assert 0.5 < low < evaluation.roc_auc < high < 1
+    # Every third resample lacks the third class, and then has the mean of the other two.
+    lacking = np.random.default_rng(1).integers(0, 40, (1, 41))
+    both = [sk.roc_auc_score(labels[lacking[0]] == c, softmax(logits[lacking[0]], 1)[:, c])
+            for c in (0, 1)]  # fmt: skip
+    assert statistic_of("roc_auc", logits, labels)(lacking) == pytest.approx(np.mean(both))
 
 
 def test_resamples_that_have_no_such_figure_are_left_out():

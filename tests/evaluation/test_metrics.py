@@ -1,3 +1,5 @@
+"""Measures equal scikit-learn's, and predictions are kept whole or not at all."""
+
 from __future__ import annotations
 
 import subprocess

@@ -1,3 +1,5 @@
+"""Two models compared on the images that both were asked about."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""An evaluation tells its figures, its mistakes, and what it can't tell."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Figures of parts of the images, by whatever is said of each."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Ways of doing a thing are timed by turns."""
+
 from __future__ import annotations
 
 from nbfinetune.evaluation.turns import by_turns

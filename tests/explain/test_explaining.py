@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
 from nbfinetune.errors import ConfigError, DataError, ModelError
 from nbfinetune.evaluation.inference import predict
@@ -124,6 +125,8 @@ def test_wishes_that_can_not_be_are_refused_in_words(planted):
         explain(run.folder, run.config, path, method="attention_rollout")
     with pytest.raises(ModelError, match="no gradients"):
         heat_maps(object(), path)
+    with pytest.raises(ModelError, match=r"Flatten does not say how it takes images.*load_model"):
+        heat_maps(nn.Flatten(), path)
 
 
 def test_a_loaded_model_is_explained_without_its_run(planted):

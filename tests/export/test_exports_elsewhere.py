@@ -6,12 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
-import fresh_process
+import numpy as np
 import pytest
+import torch
 from fresh_process import ONNX, PT2, SAFETENSORS, TIMM, ask, lay_out
 
 import nbfinetune as nf
-from nbfinetune.errors import ConfigError, ExportMismatch
+from nbfinetune.errors import ConfigError, ExportMismatch, StoreError
 from nbfinetune.export import export, parity_of, stranger
 
 FORMS = {
@@ -68,7 +69,7 @@ def test_an_export_agrees_in_a_process_without_nbfinetune(digits, laid_out, name
     assert agreement >= 0.999
     assert difference < 1e-3
     assert path.parity == parity_of(path)
-    assert path.parity.images == len(fresh_process.np.load(laid_out / "pixels.npy"))
+    assert path.parity.images == len(np.load(laid_out / "pixels.npy"))
     assert path.parity.agreement == agreement
     assert path.parity.passed
 
@@ -129,6 +130,17 @@ def test_an_input_that_can_not_be_is_refused(digits, tmp_path, name, read, sente
     with pytest.raises(ConfigError, match=sentence):
         export(digits.path, digits.config, tmp_path / name, input=read)
     assert list(tmp_path.glob("m.*")) == []
+
+
+@pytest.mark.parametrize(("name", "tracing"), [("m.onnx", "onnx"), ("m.pt2", "export")])
+def test_a_folder_that_can_not_be_had_is_told_before_the_model_is_traced(
+    digits, tmp_path, monkeypatch, name, tracing
+):
+    needs(name)
+    monkeypatch.setattr(getattr(torch, tracing), "export", None)
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreError, match=rf"{name} could not be written .*choose another folder"):
+        export(digits.path, digits.config, tmp_path / "file" / name)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from left_checkpoints import leave_checkpoint
 from torch import nn
 
 from nbfinetune.errors import ConfigError, ModelError, StoreError
@@ -20,7 +20,6 @@ from nbfinetune.export import export
 from nbfinetune.export import onnx as onnx_export
 from nbfinetune.export.onnx_model import OnnxModel
 from nbfinetune.models.build import build
-from nbfinetune.models.inputs import model_input
 from nbfinetune.models.recipe import Lost, Recipe
 from nbfinetune.records import DataConfig, FineTuneConfig, Folder, ModelConfig
 
@@ -51,23 +50,8 @@ print(json.dumps([json.loads(told["classes"]), seen, logits.tolist()]))
 def make_run(folder, *, recipes=()):
     torch.manual_seed(0)
     built = build(MODEL, num_classes=3, image_size=SIZE, recipes=recipes)
-    facts = model_input(MODEL.name)
-    described = {
-        "format": 1,
-        "classes": CLASSES,
-        "num_classes": 3,
-        "image_size": SIZE,
-        "mean": (0.4, 0.5, 0.6),
-        "std": facts.std,
-        "interpolation": facts.interpolation,
-        "crop_pct": 0.9,
-        "model": msgspec.to_builtins(MODEL),
-        "recipes": msgspec.to_builtins(recipes),
-    }
-    tensors = {f"model.{k}": v for k, v in built.module.state_dict().items()}
-    (folder / "checkpoints").mkdir(parents=True)
-    path = folder / "checkpoints" / "best.safetensors"
-    save_file(tensors, path, metadata={"nbfinetune": json.dumps(described)})
+    told = {"mean": (0.4, 0.5, 0.6), "crop_pct": 0.9, "recipes": msgspec.to_builtins(recipes)}
+    leave_checkpoint(folder, MODEL, built.module, CLASSES, SIZE, **told)
     return built.module.eval()
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from safetensors.torch import save_file
+from left_checkpoints import leave_checkpoint
+from noisy_photos import noisy_photos
 
 from nbfinetune.data.index import build_index
 from nbfinetune.errors import ConfigError
@@ -19,7 +18,6 @@ from nbfinetune.evaluation.preprocessing import Preprocess
 from nbfinetune.export.photos import Photos
 from nbfinetune.export.quantizing import quantize
 from nbfinetune.models.build import build
-from nbfinetune.models.inputs import model_input
 from nbfinetune.models.weights import read_facts
 from nbfinetune.records import DataConfig, FineTuneConfig, Folder, ModelConfig, RunnerConfig
 
@@ -30,15 +28,7 @@ COLUMNS = ["accuracy", "macro_f1", "parameters", "macs", "size_mb", "latency_ms"
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for colour, name in enumerate(CLASSES):
-        (folder / name).mkdir()
-        for number in range(10):
-            pixels = rng.integers(0, 120, (70, 80, 3), dtype=np.uint8)
-            pixels[..., colour] += 130
-            Image.fromarray(pixels).save(folder / name / f"{number}.jpg", quality=90)
-    return folder
+    return noisy_photos(tmp_path_factory.mktemp("photos"), CLASSES, [(70, 80)] * 10)
 
 
 def config_of(photos, name):
@@ -54,24 +44,7 @@ def make_run(folder, photos, name):
     config = config_of(photos, name)
     torch.manual_seed(0)
     module = build(config.model, num_classes=3, image_size=SIZE).module
-    facts = model_input(name)
-    described = {
-        "format": 1,
-        "classes": CLASSES,
-        "num_classes": 3,
-        "image_size": SIZE,
-        "mean": facts.mean,
-        "std": facts.std,
-        "interpolation": facts.interpolation,
-        "crop_pct": facts.crop_pct,
-        "model": msgspec.to_builtins(config.model),
-    }
-    (folder / "checkpoints").mkdir(parents=True)
-    save_file(
-        {f"model.{k}": v for k, v in module.state_dict().items()},
-        folder / "checkpoints" / "best.safetensors",
-        metadata={"nbfinetune": json.dumps(described)},
-    )
+    leave_checkpoint(folder, config.model, module, CLASSES, SIZE)
     build_index(config.data, 0, folder, print)
     return config
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from noisy_photos import noisy_photos
 
 import nbfinetune as nf
 from nbfinetune.errors import ConfigError
@@ -79,14 +79,14 @@ def test_a_script_reaches_the_accuracy_of_a_run_on_the_digits(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_script_repeats_the_edits_of_a_run_on_photos(tmp_path, red_and_green):
+def test_a_script_repeats_the_edits_of_a_run_on_photos(tmp_path):
     planned = (
         PlannedEdit(step=3, edit=SetSchedule(schedule=Cosine(lr=2e-3), epochs=3)),
         PlannedEdit(step=4, edit=SetOptimizer(weight_decay=0.1, clip_norm=1.0)),
         PlannedEdit(step=6, edit=Unfreeze()),
         PlannedEdit(step=8, edit=Prune(amount=0.5)),
     )
-    photos = red_and_green(60, (40, 50))
+    photos = noisy_photos(tmp_path / "photos", ("red", "green"), [(40, 50)] * 60)
     run = nf.fine_tune(photos, epochs=2, image_size=32, freeze="backbone", planned=planned,
                        batch_size=16, feature_views=0, **SMALL).wait(progress=False)  # fmt: skip
     script = written(run, tmp_path / "again.py")
@@ -104,21 +104,6 @@ def test_a_script_repeats_the_edits_of_a_run_on_photos(tmp_path, red_and_green):
         if value.ndim > 1 and not name.startswith("fc.")
     ]
     assert np.mean(zeros) > 0.2
-
-
-@pytest.fixture
-def red_and_green(tmp_path):
-    def write(count, shape):
-        rng = np.random.default_rng(1)
-        for colour, name in enumerate(("red", "green")):
-            (tmp_path / "photos" / name).mkdir(parents=True)
-            for number in range(count):
-                pixels = rng.integers(0, 120, (*shape, 3), dtype=np.uint8)
-                pixels[..., colour] += 120
-                Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.jpg")
-        return tmp_path / "photos"
-
-    return write
 
 
 @pytest.fixture(scope="module")

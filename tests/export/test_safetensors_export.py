@@ -8,15 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from left_checkpoints import leave_checkpoint
+from safetensors.torch import load_file
 
 from nbfinetune.errors import ConfigError, StoreError
 from nbfinetune.export import export
 from nbfinetune.models.build import build
-from nbfinetune.models.inputs import model_input
 from nbfinetune.records import DataConfig, FineTuneConfig, Folder, ModelConfig
 
 CLASSES = ["daisy", "rose", "tulip"]
@@ -53,22 +52,8 @@ print(json.dumps(differences))
 def make_run(folder: Path, model: ModelConfig, size: int):
     torch.manual_seed(0)
     built = build(model, num_classes=3, image_size=size)
-    facts = model_input(model.name)
-    described = {
-        "format": 1,
-        "classes": CLASSES,
-        "num_classes": 3,
-        "image_size": size,
-        "mean": (0.4, 0.5, 0.6)[: model.in_chans],
-        "std": facts.std,
-        "interpolation": facts.interpolation,
-        "crop_pct": 0.9,
-        "model": msgspec.to_builtins(model),
-    }
-    tensors = {f"model.{k}": v for k, v in built.module.state_dict().items()}
-    (folder / "checkpoints").mkdir(parents=True)
-    path = folder / "checkpoints" / "best.safetensors"
-    save_file(tensors, path, metadata={"nbfinetune": json.dumps(described)})
+    mean = (0.4, 0.5, 0.6)[: model.in_chans]
+    leave_checkpoint(folder, model, built.module, CLASSES, size, mean=mean, crop_pct=0.9)
     return built.module.eval()
 
 
@@ -94,6 +79,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 def test_every_kind_of_model_loads_in_a_process_without_nbfinetune(tmp_path):
     out = tmp_path / "out"
     for stem, (name, size, rest) in MODELS.items():

@@ -6,7 +6,9 @@ import csv
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from nbfinetune.data import accept
 from nbfinetune.data.image_index import ImageIndex, save_index
 from nbfinetune.errors import DataError
 from nbfinetune.export.script_data import list_images
@@ -49,6 +51,18 @@ def test_arrays_are_put_into_a_file_without_pickle(tmp_path):
     assert np.array_equal(held["images"], digits.images)
     assert held["labels"].tolist() == digits.labels.astype(str).tolist()
     assert held["parts"].tolist() == [("train", "val")[part] for part in split]
+
+
+@pytest.mark.parametrize(("channels", "alpha"), [(1, False), (3, False), (4, True)])
+def test_arrays_lie_there_as_pillow_takes_them_and_alpha_is_told(tmp_path, channels, alpha):
+    accepted = accept((np.zeros((5, 6, 7, channels), np.uint8), [0, 1, 0, 1, 1]))
+    accepted.place(tmp_path)
+    save_index(index(()), tmp_path / "index.json")
+    config = FineTuneConfig(data=DataConfig(source=accepted.source))
+    listed = list_images(tmp_path, config, tmp_path / "again.py")
+    assert listed.alpha == alpha
+    held = np.load(tmp_path / listed.file, allow_pickle=False)["images"]
+    assert [Image.fromarray(image).size for image in held] == [(7, 6)] * 4
 
 
 def test_a_run_without_its_index_is_named(tmp_path):

@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import nn
 
-from nbfinetune.errors import ConfigError, ModelError, ModelTooLarge
+from nbfinetune.errors import ConfigError, ModelError, ModelTooLarge, WeightsUnavailable
 from nbfinetune.models.build import build
 from nbfinetune.models.groups import layer_groups, set_trainable, train_mode
 from nbfinetune.models.heads import head_names, is_under
@@ -124,6 +124,29 @@ def test_a_model_too_large_is_refused_with_both_figures_before_it_takes_memory()
         pytest.skip("this machine has room for the largest model")
     with pytest.raises(ModelTooLarge, match=r"needs 81\.\d GB .* GB are free"):
         build(random("vit_5b_patch16_sapiens2"), num_classes=3, image_size=768)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "rehearsals"),
+    [
+        ("test_resnet", WeightsUnavailable, 0),
+        ("test_resnet", ValueError, 1),
+        ("vgg16", WeightsUnavailable, 1),
+        ("vgg16", ValueError, 1),
+    ],
+)
+def test_a_model_is_rehearsed_once_and_for_no_error_that_says_all(
+    monkeypatch, name, error, rehearsals
+):
+    def broken(*_):
+        raise error("no such thing")
+
+    rehearsed = []
+    monkeypatch.setattr("nbfinetune.models.build.rehearse", lambda *asked: rehearsed.append(asked))
+    monkeypatch.setattr("nbfinetune.models.from_timm.create_pretrained", broken)
+    with pytest.raises(error, match="no such thing"):
+        build(ModelConfig(name=name), num_classes=3, image_size=224)
+    assert len(rehearsed) == rehearsals
 
 
 FACTORIES = """
