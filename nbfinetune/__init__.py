@@ -14,18 +14,22 @@ if TYPE_CHECKING:
     from nbfinetune.errors import NbFinetuneError
     from nbfinetune.models.catalogue_frame import models
     from nbfinetune.records import FineTuneConfig
-    from nbfinetune.runner.cross_validation import cross_validate
+    from nbfinetune.runner.cross_validation import CrossValidation, cross_validate
     from nbfinetune.runner.fine_tune import fine_tune
     from nbfinetune.runner.lr_finding import find_lr
     from nbfinetune.runner.recommend import recommend
     from nbfinetune.runner.run import Run, runs
     from nbfinetune.runner.speed_table import measure_speed
     from nbfinetune.runner.sweep import Sweep, sweep
+    from nbfinetune.widgets.cross_validation_view import CrossValidationView
     from nbfinetune.widgets.dataset_preview import DatasetPreview
+    from nbfinetune.widgets.evaluation_view import EvaluationView
+    from nbfinetune.widgets.export_panel import ExportPanel
     from nbfinetune.widgets.fine_tune_widget import FineTuneWidget
     from nbfinetune.widgets.live_charts import LiveCharts
     from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
     from nbfinetune.widgets.model_picker import ModelPicker
+    from nbfinetune.widgets.predictor import Predictor
     from nbfinetune.widgets.pruning_slider import PruningSlider
     from nbfinetune.widgets.sweep_view import SweepView
 
@@ -33,13 +37,18 @@ __version__ = "0.1.0"
 
 # Where each name lives; an empty place is a module of this package itself.
 _HOME = {
+    "CrossValidation": "nbfinetune.runner.cross_validation",
+    "CrossValidationView": "nbfinetune.widgets.cross_validation_view",
     "DatasetPreview": "nbfinetune.widgets.dataset_preview",
+    "EvaluationView": "nbfinetune.widgets.evaluation_view",
+    "ExportPanel": "nbfinetune.widgets.export_panel",
     "FineTuneConfig": "nbfinetune.records",
     "FineTuneWidget": "nbfinetune.widgets.fine_tune_widget",
     "LRScheduleEditor": "nbfinetune.widgets.lr_schedule_editor",
     "LiveCharts": "nbfinetune.widgets.live_charts",
     "ModelPicker": "nbfinetune.widgets.model_picker",
     "NbFinetuneError": "nbfinetune.errors",
+    "Predictor": "nbfinetune.widgets.predictor",
     "PruningSlider": "nbfinetune.widgets.pruning_slider",
     "Run": "nbfinetune.runner.run",
     "Sweep": "nbfinetune.runner.sweep",
@@ -58,13 +67,18 @@ _HOME = {
 }
 
 __all__ = [
+    "CrossValidation",
+    "CrossValidationView",
     "DatasetPreview",
+    "EvaluationView",
+    "ExportPanel",
     "FineTuneConfig",
     "FineTuneWidget",
     "LRScheduleEditor",
     "LiveCharts",
     "ModelPicker",
     "NbFinetuneError",
+    "Predictor",
     "PruningSlider",
     "Run",
     "Sweep",

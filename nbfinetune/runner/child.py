@@ -63,7 +63,8 @@ class Child:
         """Its records, as they come; they end with the process."""
         with self._output as output:
             for line in output:
-                yield json.loads(line)
+                if line.endswith(b"\n"):  # not what a killed process leaves in the middle
+                    yield json.loads(line)
         self._process.wait()
         self.dismiss()
 

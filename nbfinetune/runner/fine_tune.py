@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from nbfinetune.store.layout import home, new_run_folder
 
 if TYPE_CHECKING:
     from nbfinetune.data.labelling import Rule
+    from nbfinetune.runner.trackers.targets import Target, Trackers
 
 
 def fine_tune(
@@ -28,6 +30,7 @@ def fine_tune(
     labels: Rule | None = None,
     groups: Rule | None = None,
     root: str | None = None,
+    trackers: Trackers | None = None,
     wait: bool = False,
     **settings: Any,
 ) -> Run:
@@ -52,6 +55,10 @@ def fine_tune(
         In the same way, which images belong together and never stand on both sides of a split.
     root : str, optional
         Where a named data set lies or is downloaded to, and where relative paths of a table start.
+    trackers : str, sequence of str or mapping, optional
+        Mirror the run to these from its first step on: ``"tensorboard"``, ``("mlflow", "wandb")``,
+        or ``{"wandb": {"project": "birds"}}`` with the keywords of `Run.track`. One that fails
+        says so in a warning, and the run trains on.
     wait : bool
         Return when the run has ended, with a progress bar until then.
     **settings
@@ -71,6 +78,7 @@ def fine_tune(
     ConfigError, DataError, ModelError
         Before anything is spawned, with what to do about it.
     """
+    targets = tracked(trackers)
     if replay is not None:
         if data is not None or labels or groups or settings:
             raise ConfigError(
@@ -78,18 +86,39 @@ def fine_tune(
             )
         from nbfinetune.runner.replay import again
 
-        run = begin(*again(replay))
+        run = begin(*again(replay), trackers=targets)
         return run.wait() if wait else run
     if data is None:
         raise ConfigError("there is no data: pass a folder, arrays, or the name of a data set")
     accepted = accept(data, labels=labels, groups=groups, root=root)
     config = configure(accepted.source, settings)
     typed = not isinstance(settings.get("edits", ""), (str, os.PathLike))
-    run = begin(accepted, config, look_up_edits=typed)
+    run = begin(accepted, config, look_up_edits=typed, trackers=targets)
     return run.wait() if wait else run
 
 
-def begin(accepted: Accepted, config: FineTuneConfig, *, look_up_edits: bool = False) -> Run:
+def tracked(trackers: Trackers | None) -> tuple[Target, ...]:
+    """What a run is to be mirrored to, looked at before anything is spawned.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such tracker, or it is not installed.
+    """
+    if not trackers:
+        return ()
+    from nbfinetune.runner.trackers import targets_of
+
+    return targets_of(trackers)
+
+
+def begin(
+    accepted: Accepted,
+    config: FineTuneConfig,
+    *,
+    look_up_edits: bool = False,
+    trackers: Sequence[Target] = (),
+) -> Run:
     """Make the folder of a run and start its worker.
 
     Parameters
@@ -101,6 +130,8 @@ def begin(accepted: Accepted, config: FineTuneConfig, *, look_up_edits: bool = F
     look_up_edits : bool
         Refuse an edit whose image is not there. Else the run only tells of it: the image may have
         been deleted since.
+    trackers : sequence of Target
+        Mirror it to these, as `tracked` gives them.
 
     Raises
     ------
@@ -123,6 +154,10 @@ def begin(accepted: Accepted, config: FineTuneConfig, *, look_up_edits: bool = F
         shutil.rmtree(folder, ignore_errors=True)
         raise
     launch(folder, devices=config.runner.devices)
+    if trackers:
+        from nbfinetune.runner.trackers import track_begun
+
+        track_begun(folder, trackers)
     return Run.open(folder)
 
 

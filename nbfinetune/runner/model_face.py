@@ -114,6 +114,8 @@ class ModelFace(ABC):
     def label_errors(self, which: Which = "best") -> pd.DataFrame:
         """All images of the run, the one whose label is most probably wrong first.
 
+        Those of the best model are kept with the run, and found without torch from then on.
+
         Returns
         -------
         DataFrame
@@ -128,9 +130,9 @@ class ModelFace(ABC):
             If the run has no such checkpoint yet.
         """
         folder = self._trained(which)
-        from nbfinetune.evaluation.label_errors import find_label_errors
+        from nbfinetune.runner import kept_label_errors
 
-        return find_label_errors(folder, self.config, which)
+        return kept_label_errors.label_errors(folder, self.config, which)
 
     def export(
         self,
@@ -252,11 +254,24 @@ class ModelFace(ABC):
         return quantize(folder, self.config, target, method=method, images=images, which=which)
 
     def _trained(self, which: Which) -> Path:
-        if which not in get_args(Which):
-            raise ConfigError(f"which is {which!r}; a run keeps 'best' and 'last'")
-        if not layout.checkpoint(self.path, which).is_file():
-            raise RunError(
-                f"run {self.path.name} has no {which!r} checkpoint yet (it is {self.status}); "
-                + ("wait for one" if self.status in LIVE else "resume() it")
-            )
-        return self.path
+        return folder_with(self, which)
+
+
+def folder_with(run: ModelFace, which: Which) -> Path:
+    """Folder of a run that has such a checkpoint.
+
+    Raises
+    ------
+    ConfigError
+        If there is no checkpoint of that name.
+    RunError
+        If the run has none yet.
+    """
+    if which not in get_args(Which):
+        raise ConfigError(f"which is {which!r}; a run keeps 'best' and 'last'")
+    if not layout.checkpoint(run.path, which).is_file():
+        raise RunError(
+            f"run {run.path.name} has no {which!r} checkpoint yet (it is {run.status}); "
+            + ("wait for one" if run.status in LIVE else "resume() it")
+        )
+    return run.path

@@ -21,7 +21,6 @@ from nbfinetune.runner import standby
 from nbfinetune.runner.child import Child
 from nbfinetune.runner.child_work import ChildWork
 from nbfinetune.runner.run import Run
-from nbfinetune.runner.standing_by import STUDY
 from nbfinetune.store import layout
 
 __all__ = ["Board", "Measured", "Prediction", "PruningStudy", "Timed", "WholeModel"]
@@ -163,7 +162,7 @@ class PruningStudy(ChildWork):
             self._known = Knowledge(self.wishes)
             self.progress = ""
             order = {"run": str(self.run.path), "threads": self._threads, **self._wish()}
-            warm = standby.take_for(STUDY)
+            warm = standby.take_for(MODULE)
             self._child = Child(MODULE, order, warm)
             follower = threading.Thread(
                 target=self._follow,

@@ -28,7 +28,7 @@ from nbfinetune.records import (
     Unfreeze,
     checked,
 )
-from nbfinetune.runner import answers, frames, summary, trackers
+from nbfinetune.runner import answers, frames, summary
 from nbfinetune.runner.model_face import ModelFace
 from nbfinetune.runner.progress import watch
 from nbfinetune.store import RunStore, layout
@@ -124,6 +124,8 @@ class Run(ModelFace):
         StoreError
             If the run's folder can't be written.
         """
+        from nbfinetune.runner import trackers
+
         return trackers.track(self.path, tracker, where)
 
     def wait(self, *, progress: bool = True, timeout_s: float | None = None) -> Run:
@@ -180,6 +182,8 @@ class Run(ModelFace):
         with self._store() as store:
             if store.status() in (*RESUMABLE, "starting"):
                 answers.restart(store)
+                from nbfinetune.runner import trackers  # 8 ms, which few calls need
+
                 for mirror in trackers.mirrors(self.path):
                     mirror.go_on()
                 return None
@@ -327,6 +331,8 @@ class Run(ModelFace):
             return summary.line(self.id, {"at": str(self.path)})
 
     def _repr_html_(self) -> str:
+        from nbfinetune.runner import trackers
+
         with self._store() as store:
             told = summary.facts(store) | summary.speed(store)
             told |= trackers.mirrored_to(self.path)

@@ -43,7 +43,7 @@ SHORT = {"augment": "preset", "model": "name", "optimizer": "name", "pruning": "
 OF_THE_DATA = ("labels", "groups", "root")
 """Keywords that say how the data are to be read."""
 
-WHOLE_CALL = (*OF_THE_DATA, "replay")
+WHOLE_CALL = (*OF_THE_DATA, "replay", "trackers")
 """Keywords of `fine_tune` that are no settings of the run."""
 
 OF_THE_CURVE = ("lr", "warmup")
@@ -232,7 +232,7 @@ def _optimizer_name(given: Any) -> str:
 
 def _unknown(name: str) -> str:
     known = [*PLACE, *SECTIONS, *OF_THE_CURVE, "schedule", "planned", "seed"]
-    known += [*OF_THE_DATA, "wait"]
+    known += [*OF_THE_DATA, "trackers", "wait"]
     near = difflib.get_close_matches(name, known, n=3)
     hint = f"closest: {', '.join(near)}" if near else "see help(nbfinetune.fine_tune)"
     return f"there is no setting {name!r}; {hint}"

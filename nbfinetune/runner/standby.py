@@ -89,7 +89,7 @@ class Standby:
         Parameters
         ----------
         work : str
-            What it is to do; see `nbfinetune.runner.standing_by`.
+            Name of the module that does it: its ``work(say, heard)`` is called.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class Standby:
         if not self._asking.acquire(blocking=False):
             return None
         try:
-            self._say({work: True})
+            self._say({"work": work})
             self._over = True
         except (OSError, ValueError):
             return None
@@ -176,6 +176,11 @@ def take_for(work: str) -> subprocess.Popen[bytes] | None:
     """Process of the standby, if there is one that fits and has nothing to do, for other work.
 
     `prepare` starts the next one.
+
+    Parameters
+    ----------
+    work : str
+        As in `Standby.hand_over`.
     """
     global _waiting  # noqa: PLW0603 - as above
     with _guard:

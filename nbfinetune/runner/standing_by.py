@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -18,20 +19,14 @@ if TYPE_CHECKING:
     from nbfinetune.data.images import ImageSet
 
 
-STUDY = "study"
-"""What it hears before the orders of a pruning study."""
-
-
 def main() -> int:
-    """Wait for a run (or a study) on standard input; returns the worker's exit status."""
+    """Wait for a run (or other work) on standard input; returns the worker's exit status."""
     heard: SimpleQueue[dict[str, Any]] = SimpleQueue()
     threading.Thread(target=_listen, args=(heard,), name="listen", daemon=True).start()
     _warm_up()
     while "begin" not in (record := heard.get()):
-        if STUDY in record:
-            from nbfinetune.runner import pruning_process
-
-            pruning_process.work(speaker(), heard)
+        if "work" in record:
+            import_module(record["work"]).work(speaker(), heard)
             return 0
         config = decode(json.dumps(record["describe"]), FineTuneConfig)
         sys.stdout.write(json.dumps(describe(config, Path(record["folder"]))) + "\n")

@@ -20,10 +20,11 @@ from nbfinetune.runner import sweep_table as table
 from nbfinetune.runner.fine_tune import begin
 from nbfinetune.runner.replay import again
 from nbfinetune.runner.run import Run
+from nbfinetune.runner.series import Driver, find_folder, new_folder
 from nbfinetune.runner.settings import accept_data, configure
 from nbfinetune.runner.sweep_driver import REASON, RUN, Conductor
 from nbfinetune.runner.sweep_plan import Plan, plan_of
-from nbfinetune.runner.sweep_store import Driver, find_folder, new_folder, open_study, read_plan
+from nbfinetune.runner.sweep_store import SWEEP, open_study, read_plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,13 +81,13 @@ def sweep(
     ConfigError, DataError
         Before anything is spawned.
     """
-    for name in ("wait", "replay"):
+    for name in ("wait", "replay", "trackers"):
         if name in settings:
             raise ConfigError(f"{name}={settings[name]!r} does not go with a sweep: leave it out")
     accepted, rest = accept_data(data, settings)
     config = configure(accepted.source, {**rest, "epochs": epochs})
     plan = plan_of(config, lrs, schedules, space, trials)
-    folder = new_folder(plan)
+    folder = new_folder(SWEEP, plan.config.model.name, plan)
     try:
         accepted.place(folder)
     except BaseException:
@@ -117,7 +118,7 @@ class Sweep:
         NoSuchRun
             If there is none; the message offers the closest ids.
         """
-        return cls(find_folder(id_or_path))
+        return cls(find_folder(SWEEP, id_or_path))
 
     @property
     def id(self) -> str:

@@ -15,8 +15,9 @@ from nbfinetune.runner.endings import failure
 from nbfinetune.runner.fine_tune import begin
 from nbfinetune.runner.replay import share_data
 from nbfinetune.runner.run import Run
+from nbfinetune.runner.series import Driver, stop_run
 from nbfinetune.runner.sweep_plan import Plan
-from nbfinetune.runner.sweep_store import Driver, open_study
+from nbfinetune.runner.sweep_store import open_study
 from nbfinetune.store import RunStore
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Conductor:
         if folder is not None:
             run = Run.open(folder)
             if run.status in LIVE:
-                _stop(run)
+                stop_run(run)
 
     def _conduct(self, trial: Trial) -> None:
         from optuna.trial import TrialState
@@ -149,7 +150,7 @@ class Conductor:
         name = self._plan.config.training.monitor
         told = f"stopped after epoch {done.epoch}: {name} {self._measure(done):.4g} is worse than "
         trial.set_user_attr(REASON, told + "the median of the others")
-        _stop(run)
+        stop_run(run)
 
     def _ended(self, trial: Trial, store: RunStore) -> bool:
         status = store.status()
@@ -171,12 +172,3 @@ class Conductor:
     def _measure(self, done: EpochDone) -> float:
         value: Any = getattr(done, self._plan.config.training.monitor)
         return float(value)
-
-
-def _stop(run: Run) -> None:
-    try:
-        run.stop()
-    except RunError:
-        # It came to its end in the same moment.
-        if run.status in LIVE:
-            raise

@@ -1,28 +1,21 @@
-"""Where a sweep lies: its plan, Optuna's journal, and who is at it."""
+"""Where a sweep lies: its plan, and Optuna's journal."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbfinetune.errors import StoreError
-from nbfinetune.records import decode, encode
+from nbfinetune.records import decode
+from nbfinetune.runner.series import Kind
 from nbfinetune.runner.sweep_plan import Plan
-from nbfinetune.store import layout
-from nbfinetune.store.layout import home, words
-from nbfinetune.store.liveness import alive, here, started_at
 
 if TYPE_CHECKING:
     from optuna.study import Study
 
-SWEEPS = "sweeps"
-_PLAN, _JOURNAL, _DRIVER, _STOP = "sweep.json", "journal.log", "driver.json", "stop"
+SWEEP = Kind("sweep", "sweeps", "sweep.json")
+_JOURNAL = "journal.log"
 
 LOCK_S = 5
 """An older lock on the journal was left by a kernel that died: writing takes milliseconds."""
@@ -31,38 +24,9 @@ STARTUP = 2
 """Runs that are trained to their end before any is measured by their median."""
 
 
-def new_folder(plan: Plan) -> Path:
-    """Folder of a new sweep under `NBFINETUNE_HOME`, with its plan in it."""
-    place = home() / SWEEPS
-    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        folder = Path(
-            tempfile.mkdtemp(prefix=f"{moment}-{words(plan.config.model.name)}-", dir=place)
-        )
-        (folder / _PLAN).write_bytes(encode(plan))
-    except OSError as error:
-        raise StoreError(
-            f"can't make a sweep in {place}: {error.strerror or error}; "
-            "set NBFINETUNE_HOME to a folder that you may write to"
-        ) from error
-    return folder
-
-
-def find_folder(id_or_path: str | os.PathLike[str]) -> Path:
-    """Folder of a sweep, given as its path or its id.
-
-    Raises
-    ------
-    NoSuchRun
-        If there is none; the message offers the closest ids.
-    """
-    return layout.find_folder(id_or_path, home() / SWEEPS, _PLAN, "sweep")
-
-
 def read_plan(folder: Path) -> Plan:
     """Plan of a sweep."""
-    plan: Plan = decode((folder / _PLAN).read_bytes(), Plan)
+    plan: Plan = decode((folder / SWEEP.plan).read_bytes(), Plan)
     return plan
 
 
@@ -93,43 +57,3 @@ def open_study(folder: Path, plan: Plan) -> Study:
         for params in plan.first_params():
             study.enqueue_trial(params)
     return study
-
-
-class Driver:
-    """The mark of the process that runs a sweep; there is one at a time."""
-
-    def __init__(self, folder: Path) -> None:
-        self._mark, self._stop = folder / _DRIVER, folder / _STOP
-
-    def present(self) -> bool:
-        """Whether some process is at it."""
-        try:
-            pid, started, place = json.loads(self._mark.read_text())
-        except (OSError, ValueError):
-            return False
-        return place == here() and alive(pid, started)
-
-    def take(self) -> bool:
-        """Become it; False where another one is."""
-        if self.present():
-            return False
-        self._mark.unlink(missing_ok=True)
-        try:
-            with self._mark.open("x") as file:
-                json.dump([os.getpid(), started_at(os.getpid()), here()], file)
-        except FileExistsError:
-            return False
-        self._stop.unlink(missing_ok=True)
-        return True
-
-    def leave(self) -> None:
-        """Be it no more."""
-        self._mark.unlink(missing_ok=True)
-
-    def ask_to_stop(self) -> None:
-        """Have it leave the run in hand and begin no other."""
-        self._stop.touch()
-
-    def is_asked_to_stop(self) -> bool:
-        """Whether it is to leave."""
-        return self._stop.exists()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from noisy_photos import noisy_photos
 
 import nbfinetune as nf
 
@@ -45,14 +45,7 @@ def red_and_green(tmp_path: Path) -> Callable[[int, tuple[int, int]], Path]:
     """``red_and_green(count, (height, width))`` writes so many noisy photos of each of both."""
 
     def write(count: int, shape: tuple[int, int]) -> Path:
-        rng = np.random.default_rng(1)
-        for colour, name in enumerate(("red", "green")):
-            (tmp_path / "photos" / name).mkdir(parents=True)
-            for number in range(count):
-                pixels = rng.integers(0, 120, (*shape, 3), dtype=np.uint8)
-                pixels[..., colour] += 120
-                Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.jpg")
-        return tmp_path / "photos"
+        return noisy_photos(tmp_path / "photos", ("red", "green"), [shape] * count)
 
     return write
 

@@ -22,6 +22,7 @@ def test_two_processes_train_as_one(small):
     assert len([e for e in two.events() if isinstance(e, EpochDone)]) == 2
 
 
+@pytest.mark.slow
 def test_two_processes_are_steered_as_one(small, until):
     run = small(devices=2, epochs=3000)
     until(lambda: len(run.metrics("step")) > 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from nbfinetune.errors import (
     UnsafeCheckpoint,
 )
 from nbfinetune.records import FileSkipped, RunStarted
+from nbfinetune.store import RunStore
 
 
 def sentence(run: nf.Run) -> str:
@@ -71,9 +73,16 @@ def test_an_exploding_loss_stops_at_its_step_and_keeps_the_last_good_model(small
     assert np.isfinite(run.predict(np.zeros((1, 24, 24, 3), np.uint8)).iloc[0, -4:]).all()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are Linux's to set")
 def test_a_full_disk_fails_the_run_and_leaves_the_checkpoint_before_whole(small, until):
-    run = small(model="factories:growing", epochs=2000, checkpoint_every_s=0.2)
+    import resource
+
+    run = small(model="factories:wide_cnn", epochs=2000, checkpoint_every_s=0.2)
     until((run.path / "checkpoints" / "last.safetensors").exists)
+    with RunStore.open(run.path) as store:
+        worker = store.worker().pid
+    # From here on it may write no file of a checkpoint's size.
+    resource.prlimit(worker, resource.RLIMIT_FSIZE, (5_000_000, resource.RLIM_INFINITY))
     message = sentence(run)
     assert "last.safetensors" in message
     assert not list((run.path / "checkpoints").glob("*.tmp"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_run import SMALL
 
 import nbfinetune as nf
 from nbfinetune.data.sources import accept
@@ -24,16 +25,6 @@ from nbfinetune.runner import standby
 from nbfinetune.runner.lr_finding import LRFinder, find_lr
 from nbfinetune.runner.settings import adjusted, configure
 from nbfinetune.schedules import Cosine, default_lr
-
-SETTINGS = {
-    "model": "factories:small_cnn",
-    "pretrained": False,
-    "image_size": 16,
-    "batch_size": 16,
-    "device": "cpu",
-    "threads": 1,
-    "loader_threads": 1,
-}
 
 
 def stripes(images: int = 160) -> tuple[np.ndarray, np.ndarray]:
@@ -52,11 +43,11 @@ def files_in(folder: Path) -> list[Path]:
 @pytest.fixture
 def finder():
     accepted = accept(stripes())
-    return LRFinder(accepted, configure(accepted.source, SETTINGS))
+    return LRFinder(accepted, configure(accepted.source, SMALL))
 
 
 def test_what_is_found_is_shown_and_nothing_is_left_behind(home):
-    found = nf.find_lr(stripes(), progress=False, timeout_s=120, **SETTINGS)
+    found = nf.find_lr(stripes(), progress=False, timeout_s=120, **SMALL)
     assert found.lr == found.suggestions["steepest"]
     assert list(found.points.columns) == ["lr", "loss", "smoothed"]
     assert found.points["lr"].is_monotonic_increasing
@@ -111,13 +102,13 @@ def test_a_search_whose_worker_is_killed_says_so(finder, home):
 
 def test_a_network_that_can_not_be_built_is_told_of_as_by_a_run(home):
     with pytest.raises(RunFailedError, match="can't be built today"):
-        find_lr(stripes(), progress=False, **{**SETTINGS, "model": "factories:raising"})
+        find_lr(stripes(), progress=False, **{**SMALL, "model": "factories:raising"})
     assert files_in(home) == []
 
 
 def test_a_search_that_takes_too_long_is_ended(home):
     with pytest.raises(RunTimeout, match=r"within 0.01 s"):
-        find_lr(stripes(), progress=False, timeout_s=0.01, **SETTINGS)
+        find_lr(stripes(), progress=False, timeout_s=0.01, **SMALL)
     assert files_in(home) == []
 
 
@@ -130,7 +121,7 @@ def test_the_standby_does_the_search(finder, until):
 
 
 def test_a_live_run_holds_searches_and_goes_on(tmp_path, until):
-    run = nf.fine_tune(stripes(), epochs=5000, lr=1e-3, **SETTINGS)
+    run = nf.fine_tune(stripes(), epochs=5000, lr=1e-3, **SMALL)
     until(lambda: len(run.metrics("step")) > 3)
     found = nf.find_lr(run, progress=False, timeout_s=120)
     done = len(run.metrics("step"))
@@ -157,7 +148,7 @@ def test_a_live_run_holds_searches_and_goes_on(tmp_path, until):
 
 @pytest.mark.slow
 def test_auto_is_a_rate_for_any_preset_and_travels_to_a_replay(until):
-    run = nf.fine_tune(stripes(), lr="auto", schedule="one_cycle", epochs=1, **SETTINGS)
+    run = nf.fine_tune(stripes(), lr="auto", schedule="one_cycle", epochs=1, **SMALL)
     assert run.config.lr_search == "first"
     run.wait(progress=False, timeout_s=120)
     found = next(event for event in run.events() if isinstance(event, LearningRateFound))
@@ -171,7 +162,7 @@ def test_auto_is_a_rate_for_any_preset_and_travels_to_a_replay(until):
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_while_it_searches_ends_like_one_that_was_left_alone(kill, until):
-    settings = {**SETTINGS, "lr": "auto", "epochs": 2}
+    settings = {**SMALL, "lr": "auto", "epochs": 2}
     killed = nf.fine_tune(stripes(), **settings)
     until(lambda: any(isinstance(event, RateTried) for event in killed.events()), 60)
     kill(killed)

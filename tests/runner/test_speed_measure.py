@@ -27,6 +27,7 @@ QUICK = Measuring(batch_size=4, image_size=32, device="cpu", threads=1, seconds=
 FOREVER = Measuring(batch_size=4, image_size=32, device="cpu", threads=1, seconds=1e6)
 
 
+@pytest.mark.slow
 def test_two_models_are_measured_and_kept_and_a_third_is_refused_in_a_sentence(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

@@ -13,10 +13,10 @@ import nbfinetune as nf
 from nbfinetune.errors import ConfigError, NoSuchRun, RunError, RunTimeout
 from nbfinetune.records import LIVE
 from nbfinetune.runner import standby, sweep_driver
+from nbfinetune.runner.series import Driver
 from nbfinetune.runner.settings import configure
 from nbfinetune.runner.sweep_driver import Conductor
 from nbfinetune.runner.sweep_plan import Choices, Range, plan_of
-from nbfinetune.runner.sweep_store import Driver
 from nbfinetune.schedules import Constant, Cosine, through
 from nbfinetune.widgets.live_charts import LiveCharts
 
@@ -219,9 +219,10 @@ def test_a_sweep_that_makes_no_sense_is_refused_before_anything_is_spawned(home,
     assert not home.exists()
 
 
-def test_a_run_that_waits_is_no_sweep():
-    with pytest.raises(ConfigError, match="wait=True does not go with a sweep"):
-        nf.sweep("digits", lrs=[1e-3], wait=True)
+def test_what_belongs_to_one_run_is_no_sweeps():
+    for name, value in {"wait": True, "trackers": "tensorboard"}.items():
+        with pytest.raises(ConfigError, match=f"{name}={value!r} does not go with a sweep"):
+            nf.sweep("digits", lrs=[1e-3], **{name: value})
 
 
 def test_curves_by_name_keep_the_rate_and_curves_by_record_have_their_own():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import get_args, get_type_hints
 
 import pytest
 from chart_runs import epoch_done, progress, started, step_done
 from msgspec.structs import replace
 
+import nbfinetune as nf
 from nbfinetune.errors import ConfigError
 from nbfinetune.records import (
     ChannelsRemoved,
@@ -27,7 +30,7 @@ from nbfinetune.runner.trackers import targets
 from nbfinetune.runner.trackers.bookmark import Bookmark, place
 from nbfinetune.runner.trackers.notes import NOTED, lines, notes_of
 from nbfinetune.runner.trackers.pages import LONGEST_SETTING, ending, page_of, settings_of
-from nbfinetune.runner.trackers.targets import MLflow, TensorBoard, WandB, target_of
+from nbfinetune.runner.trackers.targets import MLflow, TensorBoard, WandB, target_of, targets_of
 
 START = Bookmark(target=TensorBoard())
 
@@ -172,3 +175,37 @@ def test_each_tracker_and_place_has_a_bookmark_of_its_own(tmp_path):
     marked = [TensorBoard(), TensorBoard(folder="/logs"), WandB(), WandB(project="birds")]
     assert len({place(tmp_path, target) for target in marked}) == 4
     assert place(tmp_path, WandB()) == place(tmp_path, WandB(project="nbfinetune"))
+
+
+def test_a_run_without_mirrors_loads_nothing_of_them():
+    script = "import sys, nbfinetune as nf; nf.fine_tune; assert 'filelock' not in sys.modules"
+    unloaded = (
+        "assert not any(name.startswith('nbfinetune.runner.trackers') for name in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", f"{script}; {unloaded}"], check=True)
+
+
+def test_trackers_are_given_by_name_or_with_their_places(installed):
+    assert targets_of("tensorboard") == (TensorBoard(),)
+    named = targets_of(("tensorboard", "wandb"))
+    assert [type(one) for one in named] == [TensorBoard, WandB]
+    placed = targets_of({"wandb": {"project": "birds", "mode": "offline"}, "tensorboard": {}})
+    assert placed == (WandB(project="birds", mode="offline"), TensorBoard())
+    assert targets_of(()) == ()
+
+
+@pytest.mark.parametrize(
+    ("trackers", "told"),
+    [
+        ("tensorbord", "there is no tracker 'tensorbord'; closest: 'tensorboard'"),
+        (("wandb", 3), "there is no tracker 3"),
+        (7, "trackers is 7; give a name such as 'tensorboard'"),
+        ({"wandb": "birds"}, "each with where it leads"),
+        ({"wandb": {"projekt": "birds"}}, "wandb takes project"),
+    ],
+)
+def test_trackers_that_can_not_be_are_refused_before_a_run_begins(home, installed, trackers, told):
+    for begin in (nf.fine_tune, nf.cross_validate):
+        with pytest.raises(ConfigError, match=told):
+            begin("digits", trackers=trackers)
+    assert not home.exists()

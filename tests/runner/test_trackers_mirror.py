@@ -15,9 +15,11 @@ import pytest
 import nbfinetune as nf
 from nbfinetune.errors import RunError, RunTimeout, StoreError
 from nbfinetune.records import RunFinished, RunRestored, RunStopped
+from nbfinetune.runner.trackers import mirror as mirror_module
 from nbfinetune.runner.trackers import mirrored_to, mirrors, track
 from nbfinetune.runner.trackers.mirror import Mirror
 from nbfinetune.runner.trackers.mirror_process import EVENTS_A_PAGE
+from nbfinetune.runner.trackers.targets import TensorBoard
 from nbfinetune.store import RunStore
 
 STEPS = EVENTS_A_PAGE + 500
@@ -194,3 +196,29 @@ def test_a_real_run_ends_well_though_its_tracker_never_works(track_to, lines, un
     assert run.status == "finished"
     assert mirror.status == "failed"
     assert len(run.metrics()) == 1
+
+
+def test_a_run_may_begin_with_its_mirrors(lines, until):
+    where = {"mlflow": {"uri": lines}}
+    settings = {"model": "factories:small_cnn", "pretrained": False, "image_size": 16}
+    run = nf.fine_tune("digits", epochs=1, trackers=where, **settings)
+    (mirror,) = mirrors(run.path)
+    run.wait(progress=False, timeout_s=60)
+    assert mirror.wait(60).seq > 0
+    assert steps(lines)[0] == 1
+    assert told(lines)[-1] == ["terminated", "FINISHED"]
+
+
+def test_a_mirror_that_can_not_begin_is_a_warning_and_the_run_trains(home, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mirror_module.bookmark, "save", full)
+    with (
+        chart_runs.filled(home / "run", 10),
+        pytest.warns(
+            RuntimeWarning,
+            match=r"run run trains, but is not mirrored to tensorboard: .*No space left",
+        ),
+    ):
+        mirror_module.track_begun(home / "run", [TensorBoard()])

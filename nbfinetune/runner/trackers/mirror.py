@@ -10,18 +10,18 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from nbfinetune.errors import RunError, RunTimeout
+from nbfinetune.errors import NbFinetuneError, RunError, RunTimeout
 from nbfinetune.records import LIVE
 from nbfinetune.runner.spawning import spawn
 from nbfinetune.runner.trackers import bookmark
 from nbfinetune.runner.trackers.bookmark import Bookmark
-from nbfinetune.runner.trackers.targets import name_of, target_of
+from nbfinetune.runner.trackers.targets import Target, name_of, target_of
 from nbfinetune.store import RunStore
 
 MODULE = "nbfinetune.runner.trackers.mirror_process"
@@ -170,13 +170,28 @@ def track(run_folder: Path, tracker: str, where: Mapping[str, Any]) -> Mirror:
     StoreError
         If nothing can be written in the run's folder.
     """
-    target = target_of(tracker, where)
+    return _mirror_to(run_folder, target_of(tracker, where))
+
+
+def _mirror_to(run_folder: Path, target: Target) -> Mirror:
     path = bookmark.place(run_folder, target)
     if not path.exists():
         bookmark.save(path, Bookmark(target=target))
     mirror = Mirror(run_folder, path)
     mirror.go_on()
     return mirror
+
+
+def track_begun(run_folder: Path, targets: Iterable[Target]) -> None:
+    """Mirror a run that has just begun; what stands against that is a warning, and it trains on."""
+    for target in targets:
+        try:
+            _mirror_to(run_folder, target)
+        except (OSError, NbFinetuneError) as error:
+            name = name_of(target)
+            told = f"run {run_folder.name} trains, but is not mirrored to {name}: {error}"
+            again = f"run.track({name!r}, ...) tries again"
+            warnings.warn(f"{told}; {again}", RuntimeWarning, stacklevel=4)
 
 
 def mirrors(run_folder: Path) -> list[Mirror]:

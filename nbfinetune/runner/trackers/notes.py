@@ -6,25 +6,18 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from nbfinetune.records import (
-    BatchSizeReduced,
     ChannelsRemoved,
     CompileSkipped,
     EventRecord,
-    FeaturesKept,
     FeaturesUnused,
-    LayersUnfrozen,
     LearningRateFound,
-    OptimizerChanged,
     Pruned,
     RunFailed,
     RunFinished,
-    RunPaused,
-    RunRestored,
-    RunResumed,
     RunStarted,
-    RunStopped,
     ScheduleChanged,
 )
+from nbfinetune.runner.event_words import EVENT_WORDS
 
 
 class Note(NamedTuple):
@@ -59,11 +52,7 @@ def _started(event: RunStarted) -> str:
 
 def _schedule(event: ScheduleChanged) -> str:
     length = f", over {event.epochs} epochs" if event.epochs else ""
-    return f"schedule: {type(event.schedule).__name__}, peak {event.schedule.lr:.3g}{length}"
-
-
-def _optimizer(event: OptimizerChanged) -> str:
-    return "optimizer: " + ", ".join(f"{name} {v:.3g}" for name, v in event.values.items())
+    return EVENT_WORDS[ScheduleChanged](event) + length
 
 
 def _removed(event: ChannelsRemoved) -> str:
@@ -82,21 +71,14 @@ _ENDINGS = {
 }
 
 _WORDS: dict[type, Callable[[Any], str]] = {
+    **EVENT_WORDS,
     RunStarted: _started,
-    RunRestored: lambda e: f"taken up again from step {e.step:,}",
     CompileSkipped: lambda e: e.reason,
-    FeaturesKept: lambda e: f"features of {e.views} view{'s' * (e.views != 1)} are kept",
     FeaturesUnused: lambda e: f"features are computed in every epoch: {e.reason}",
     LearningRateFound: lambda e: e.sentence,
     ScheduleChanged: _schedule,
-    OptimizerChanged: _optimizer,
-    LayersUnfrozen: lambda e: f"layers thawed: {e.trainable_parameters:,} parameters train",
     Pruned: lambda e: f"pruned: {e.zeros:,} of {e.weights:,} weights are zero",
     ChannelsRemoved: _removed,
-    BatchSizeReduced: lambda e: f"out of memory: batches go in pieces of {e.micro_batch}",
-    RunPaused: lambda _: "paused",
-    RunResumed: lambda _: "resumed",
-    RunStopped: lambda _: "stopped",
     RunFinished: lambda e: _ENDINGS[e.reason],
     RunFailed: lambda e: f"failed: {e.message}",
 }

@@ -52,6 +52,11 @@ class Ending(NamedTuple):
     time: float
     best: Point | None
 
+    @property
+    def well(self) -> bool:
+        """Whether the run is over as it was meant to be; stopping it was meant."""
+        return self.status in ("finished", "stopped")
+
 
 def page_of(events: Sequence[Event], mark: Bookmark) -> tuple[Page, Bookmark]:
     """What is new in the next events after a bookmark, and the bookmark after them.

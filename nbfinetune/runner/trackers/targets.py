@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -71,6 +71,9 @@ class WandB(TargetRecord, tag="wandb", frozen=True, kw_only=True):
 
 Target: TypeAlias = TensorBoard | MLflow | WandB
 
+Trackers: TypeAlias = str | Sequence[str] | Mapping[str, Mapping[str, Any]]
+"""What `fine_tune` takes: ``"wandb"``, several names, or each with where it leads to."""
+
 _RECORDS: dict[str, type[Target]] = {
     "tensorboard": TensorBoard,
     "mlflow": MLflow,
@@ -92,7 +95,7 @@ def target_of(tracker: str, where: Mapping[str, Any]) -> Target:
     ConfigError
         If there is no such tracker or keyword, a value can't be, or the tracker is not installed.
     """
-    record = _RECORDS.get(tracker)
+    record = _RECORDS.get(str(tracker))
     if record is None:
         near = difflib.get_close_matches(str(tracker).lower(), _RECORDS, n=1, cutoff=0.5)
         known = f"closest: {near[0]!r}" if near else f"there are {', '.join(_RECORDS)}"
@@ -106,6 +109,26 @@ def target_of(tracker: str, where: Mapping[str, Any]) -> Target:
     target: Target = checked(record(**_settled(tracker, given)))
     _require(tracker)
     return target
+
+
+def targets_of(trackers: Trackers) -> tuple[Target, ...]:
+    """Targets out of what `fine_tune` takes as trackers.
+
+    Raises
+    ------
+    ConfigError
+        As `target_of`, or if `trackers` is something else.
+    """
+    given: Any = (trackers,) if isinstance(trackers, str) else trackers
+    where: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+    if not isinstance(given, (Mapping, Sequence)) or not all(
+        isinstance(where.get(name, {}), Mapping) for name in given
+    ):
+        raise ConfigError(
+            f"trackers is {trackers!r}; give a name such as 'tensorboard', several in a tuple, or "
+            "each with where it leads: {'wandb': {'project': 'birds'}}"
+        )
+    return tuple(target_of(name, where.get(name, {})) for name in given)
 
 
 def name_of(target: Target) -> str:

@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nbfinetune.records import Status
 from nbfinetune.runner.trackers.bookmark import Bookmark
 from nbfinetune.runner.trackers.notes import Note
 from nbfinetune.runner.trackers.pages import Ending, Page, Point, Subject
 from nbfinetune.runner.trackers.targets import TensorBoard
-
-_WELL: tuple[Status, ...] = ("finished", "stopped")
 
 
 class TensorBoardWriter:
@@ -94,9 +91,8 @@ class TensorBoardWriter:
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-        well = ending.status in _WELL
         info = plugin_data_pb2.SessionEndInfo(
-            status=api_pb2.STATUS_SUCCESS if well else api_pb2.STATUS_FAILURE,
+            status=api_pb2.STATUS_SUCCESS if ending.well else api_pb2.STATUS_FAILURE,
             end_time_secs=ending.time,
         )
         content = plugin_data_pb2.HParamsPluginData(session_end_info=info)

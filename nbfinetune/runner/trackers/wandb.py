@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nbfinetune.records import Status
 from nbfinetune.runner.trackers.notes import Note, lines
 from nbfinetune.runner.trackers.pages import Ending, Page, Subject
 from nbfinetune.runner.trackers.targets import WandB
-
-_WELL: tuple[Status, ...] = ("finished", "stopped")
 
 
 class WandBWriter:
@@ -52,4 +49,4 @@ class WandBWriter:
         """Put the best epoch's measures and the status into the summary, and finish."""
         best = {} if ending.best is None else ending.best.values
         self._run.summary.update({"status": ending.status, **best})
-        self._run.finish(exit_code=0 if ending.status in _WELL else 1)
+        self._run.finish(exit_code=0 if ending.well else 1)
