@@ -4,6 +4,7 @@ import type { AnyModel, RenderProps } from "@anywidget/types";
 
 import { type Ask, asker, follow } from "./lib/asking";
 import { el, OWN_KEYS, setAttribute, setText, show } from "./lib/dom";
+import { Segments } from "./lib/segments";
 import { count, duration, figure, memory } from "./lib/wording";
 
 interface State {
@@ -15,7 +16,15 @@ interface State {
   applied?: string;
   error?: string;
   details?: string;
+  opened?: string;
 }
+
+/** What can be opened of a trained model: name, words, help. */
+const WAYS = [
+  ["evaluation", "Evaluate", "Where it is right and wrong, image by image; wrong labels"],
+  ["predictor", "Try it", "What it says of pictures of your own"],
+  ["export", "Export", "As a file for other programs, checked to say the same"],
+] as const;
 
 /** As `nbfinetune.runner.speed_notes.SpeedNote` writes it. */
 interface SpeedNote {
@@ -68,6 +77,7 @@ class BarView {
   private readonly bar = el("progress", { class: "nbft-progress", "aria-label": "Progress", max: "1" });
   private readonly reply = el("span", { class: "nbft-reply", "aria-live": "polite" });
   private readonly plan = el("p", { class: "nbft-plan" });
+  private readonly ways = new Segments<string>("The trained model", WAYS, (way) => void this.press(way));
   private readonly offer = el("div", { class: "nbft-offer" });
   private readonly failure = new Failure();
 
@@ -90,7 +100,7 @@ class BarView {
     const figures = el("div", { class: "nbft-figures", "aria-live": "off" }, ...this.figures.map(({ box }) => box));
     const status = el("div", { class: "nbft-status", role: "status" }, this.word, this.phase, figures, this.notes);
     const top = el("div", { class: "nbft-bar-top" }, buttons, status);
-    const lines = el("div", { class: "nbft-lines" }, this.plan, this.reply);
+    const lines = el("div", { class: "nbft-lines" }, this.plan, this.reply, this.ways.element);
     // The picture for readers without a kernel is in the way as long as the surface lives.
     const hiding = el("style", {}, `#${CSS.escape(this.model.get("saved_id") as string)} { display: none }`);
     root.append(hiding, el("div", { class: "nbft-bar", ...OWN_KEYS }, top, this.bar, lines, this.offer, this.failure.element));
@@ -130,6 +140,7 @@ class BarView {
     setText(this.reply, state.asked || state.applied || "");
     this.reply.classList.toggle("nbft-asked", Boolean(state.asked));
     show(this.plan, Boolean(state.plan), state.plan ?? "");
+    this.ways.draw(state.opened ?? "");
     this.drawOffer(state.offer ?? "");
     this.failure.draw(state.error ?? "", state.details ?? "");
   }
@@ -153,6 +164,7 @@ class BarView {
       setText(value, text(at));
     });
     this.drawNotes(at.notes ?? []);
+    this.ways.able(at.best_epoch !== null, "as soon as an epoch has been measured");
     const live = ["starting", "running", "paused"].includes(at.status);
     setAttribute(this.bar, "data-status", at.status);
     if (live && !at.steps) setAttribute(this.bar, "value", undefined);

@@ -1,25 +1,13 @@
 // Loss, metrics, learning rate and throughput of runs, live.
 
-import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
-
-import { ChartsView } from "./charts/view";
 import { Feed } from "./charts/feed";
+import { ChartsView } from "./charts/view";
+import { sharing } from "./lib/views";
 
-/** One per model: its views share what has come from the kernel. */
-export default () => {
-  let feed: Feed | undefined;
-  const feedOf = (model: AnyModel, signal?: AbortSignal) => (feed ??= new Feed(model, signal));
-  return {
-    initialize({ model, signal }: InitializeProps) {
-      feedOf(model, signal);
-    },
-    render({ model, el }: RenderProps) {
-      const ending = new AbortController();
-      new ChartsView(model, feedOf(model), el, ending.signal);
-      return () => ending.abort();
-    },
-  };
-};
+export default sharing(
+  (model, signal) => new Feed(model, signal),
+  (model, feed, root, signal) => new ChartsView(model, feed, root, signal),
+);
 
 /** For bundles that draw with the same Plotly and carry none. */
 export { plotly } from "./charts/plotly";

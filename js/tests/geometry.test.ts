@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { asText } from "../src/preview/charts";
-import { GAP, isIn, neighbour, photoPlan, rowsInSight, scrollTo, viewsPlan } from "../src/preview/geometry";
-import { fileName } from "../src/preview/protocol";
+import { asText } from "../src/charts/plain";
+import { GAP, isIn, neighbour, photoPlan, rowsInSight, scrollTo, viewsPlan } from "../src/gallery/geometry";
+import { fileName } from "../src/gallery/protocol";
 
 test("as many columns as fit, and never more than the place is wide", () => {
   for (const width of [277, 558, 1080, 1700]) {

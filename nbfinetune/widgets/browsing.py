@@ -1,7 +1,8 @@
-"""Where a person is in a data set: what is on show, in which order, and what is selected."""
+"""Where a person is among images: what is on show, in which order, and what is selected."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -9,16 +10,17 @@ import msgspec
 import numpy as np
 
 from nbfinetune.data.images import ImageSet
+from nbfinetune.data.randomness import Ids
 from nbfinetune.errors import ConfigError
 from nbfinetune.records import DataEdit
 from nbfinetune.widgets.gallery import Album, Query, class_counts, find, overlay, rows, spans
-from nbfinetune.widgets.preview_requests import Select, asked
+from nbfinetune.widgets.gallery_requests import Select, asked
 
 NONE = np.zeros(0, dtype=np.int64)
 
 
-class Browsing:
-    """The images of a preview as they are looked through.
+class Browsing(ABC):
+    """Images as they are looked through; what can be asked is the subclass's.
 
     Attributes
     ----------
@@ -28,7 +30,6 @@ class Browsing:
         Whether all are listed.
     album : Album or None
         The images as edited.
-    query : Query
     order : int64 array
         Ids on show.
     version : int
@@ -41,10 +42,17 @@ class Browsing:
         self.images: ImageSet | None = None
         self.complete = False
         self.album: Album | None = None
-        self.query = Query()
         self.order = self.selected = NONE
         self.version = 0
-        self._among: Collection[int] | None = None
+
+    @property
+    @abstractmethod
+    def question(self) -> msgspec.Struct:
+        """What a person asked to see."""
+
+    @abstractmethod
+    def _found(self, album: Album) -> Ids:
+        """Ids that answer the question, in its order."""
 
     def take(self, images: ImageSet, edits: Sequence[DataEdit], *, complete: bool) -> None:
         """Show these images from now on."""
@@ -57,32 +65,13 @@ class Browsing:
         if self.images is None:
             return
         self.album = overlay(self.images.index, edits)
-        self._find(self.query)
+        self.find()
 
-    def ask(self, changes: Any, among: Collection[int] | None = None) -> None:
-        """Show what a person asked for.
-
-        Parameters
-        ----------
-        changes : mapping
-            Fields of `Query`.
-        among : collection of int, optional
-            Ids of the finding that is named.
-
-        Raises
-        ------
-        ConfigError
-            If it makes no sense, or there is no such class.
-        """
-        if not isinstance(changes, dict):
-            raise ConfigError(f"{changes!r} is no question; nothing was changed")
-        query = asked(Query, {**msgspec.structs.asdict(self.query), **changes})
-        before, self._among = self._among, among if query.finding else None
-        try:
-            self._find(query)
-        except ConfigError:
-            self._among = before
-            raise
+    def find(self) -> None:
+        """Answer the question anew."""
+        if self.album is not None:
+            self.order = self._found(self.album)
+        self.version += 1
 
     def select(self, wish: Select) -> None:
         """Select images by their places on show."""
@@ -118,7 +107,7 @@ class Browsing:
 
     def on_show(self) -> dict[str, Any]:
         """The question and how much answers it, for the page."""
-        query = msgspec.structs.asdict(self.query)
+        query = msgspec.structs.asdict(self.question)
         return {"query": query, "version": self.version, "shown": len(self.order)}
 
     def selection(self) -> dict[str, Any]:
@@ -134,8 +123,50 @@ class Browsing:
             return class_counts(self.album)
         return [[name, 0, 0, 0] for name in self.album.index.classes]
 
-    def _find(self, query: Query) -> None:
-        if self.album is not None:
-            self.order = find(self.album, query, self._among)
-        self.query = query
-        self.version += 1
+
+class DataBrowsing(Browsing):
+    """The images of a preview as they are looked through.
+
+    Attributes
+    ----------
+    query : Query
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query = Query()
+        self._among: Collection[int] | None = None
+
+    @property
+    def question(self) -> Query:
+        """What a person asked to see."""
+        return self.query
+
+    def ask(self, changes: Any, among: Collection[int] | None = None) -> None:
+        """Show what a person asked for.
+
+        Parameters
+        ----------
+        changes : mapping
+            Fields of `Query`.
+        among : collection of int, optional
+            Ids of the finding that is named.
+
+        Raises
+        ------
+        ConfigError
+            If it makes no sense, or there is no such class.
+        """
+        if not isinstance(changes, dict):
+            raise ConfigError(f"{changes!r} is no question; nothing was changed")
+        before = self.query, self._among
+        query = asked(Query, {**msgspec.structs.asdict(self.query), **changes})
+        self.query, self._among = query, among if query.finding else None
+        try:
+            self.find()
+        except ConfigError:
+            self.query, self._among = before
+            raise
+
+    def _found(self, album: Album) -> Ids:
+        return find(album, self.query, self._among)

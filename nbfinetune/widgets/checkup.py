@@ -18,7 +18,7 @@ from nbfinetune.records import DataConfig
 from nbfinetune.runner.scanning import Scan
 from nbfinetune.whole_files import write_whole
 from nbfinetune.widgets.gallery import Album
-from nbfinetune.widgets.preview_requests import EditAsked
+from nbfinetune.widgets.gallery_requests import EditAsked
 
 FILE_NAME = "taken_as_is.json"
 SAMPLES = 5

@@ -16,7 +16,8 @@ class ControlBar(PagePanel):
     Parameters
     ----------
     act : callable (name, value) -> str
-        Does ``start``, ``pause``, ``resume``, ``stop`` or ``attach``; gives why it can't.
+        Does ``start``, ``pause``, ``resume``, ``stop`` or ``attach``, or opens one of
+        `nbfinetune.widgets.after_training.WAYS`; gives why it can't.
     guard : RLock, optional
         Held meanwhile.
 
@@ -25,7 +26,8 @@ class ControlBar(PagePanel):
     state : dict
         ``buttons`` (name to whether it can be pressed), ``missing`` (what Start still needs),
         ``plan`` (what will happen), ``offer`` (a live run of the same data), ``asked`` (requested,
-        not answered yet), ``applied`` (the last answer), ``error`` with ``details``.
+        not answered yet), ``applied`` (the last answer), ``error`` with ``details``, ``opened``
+        (what of the trained model is on show).
     bearings : dict
         Where the run stands; see `nbfinetune.widgets.bearings.Bearings`.
     saved_id : str

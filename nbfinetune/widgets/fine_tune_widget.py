@@ -14,33 +14,37 @@ from nbfinetune.data.named import named_datasets
 from nbfinetune.errors import CommandRefused, ConfigError
 from nbfinetune.records import LIVE, DataEdit, FineTuneConfig
 from nbfinetune.runner import standby
-from nbfinetune.runner.fine_tune import begin
+from nbfinetune.runner.fine_tune import begin, tracked
 from nbfinetune.runner.run import Run
+from nbfinetune.widgets.after_training import AfterTraining
 from nbfinetune.widgets.bearings import Bearings
 from nbfinetune.widgets.control_bar import ControlBar
 from nbfinetune.widgets.curve_finder import finder_for
 from nbfinetune.widgets.draft import Draft
-from nbfinetune.widgets.fields import OPTIMIZER_LIVE, TRAINING, Panel, data_panel
+from nbfinetune.widgets.fields import OPTIMIZER_LIVE, TRAINING, data_panel
 from nbfinetune.widgets.foresight import Foresight
 from nbfinetune.widgets.live_changes import LiveChanges
 from nbfinetune.widgets.looker import Outlook
 from nbfinetune.widgets.lr_schedule_editor import LRScheduleEditor
 from nbfinetune.widgets.lr_schedule_page import Surroundings
 from nbfinetune.widgets.model_picker import ModelPicker
-from nbfinetune.widgets.panel import Act, answer_beside_cells
+from nbfinetune.widgets.panel import answer_beside_cells
 from nbfinetune.widgets.picker_page import PickerSurroundings
 from nbfinetune.widgets.previewing import Previewing
 from nbfinetune.widgets.pruning_slider import PruningSlider, PruningSurroundings
 from nbfinetune.widgets.saved_output import SavedOutput, result_html
 from nbfinetune.widgets.scene import Scene
-from nbfinetune.widgets.settings_form import SettingsForm
+from nbfinetune.widgets.settings_form import SettingsForm, placeholder
 from nbfinetune.widgets.steering import Steering
 from nbfinetune.widgets.surface import Surface
 from nbfinetune.widgets.watch import Watch
 
 if TYPE_CHECKING:
     from nbfinetune.data.labelling import Rule
+    from nbfinetune.runner.trackers.targets import Trackers
     from nbfinetune.widgets.dataset_preview import DatasetPreview
+
+TO_COME = "Loss, metrics, learning rate and throughput are drawn here as soon as a run begins."
 
 
 class FineTuneWidget(Surface):
@@ -54,8 +58,8 @@ class FineTuneWidget(Surface):
         As `fine_tune` takes it; may be named on the surface instead.
     run : Run, optional
         Show this run, live or over, instead of waiting for Start.
-    labels, groups, root : optional
-        As `fine_tune` takes them.
+    labels, groups, root, trackers : optional
+        As `fine_tune` takes them; trackers are of each run that is started from here.
     **settings
         Keywords of `fine_tune`, shown on the surface.
 
@@ -73,9 +77,12 @@ class FineTuneWidget(Surface):
         labels: Rule | None = None,
         groups: Rule | None = None,
         root: str | None = None,
+        trackers: Trackers | None = None,
         **settings: Any,
     ) -> None:
         self._watch = Watch(self._show_bearings)
+        self._trackers = tracked(trackers)
+        self._after = AfterTraining(self, self._watch, self.attach)
         if run is not None and data is None and not settings:
             self._draft = Draft.of(run.config, run.path)
         else:
@@ -98,7 +105,7 @@ class FineTuneWidget(Surface):
         self._slider = PruningSlider(surface=PruningSurroundings(guard, self.attach))
         own = {"bar": self._bar, "model": self._picker, "schedule": self._editor}
         slots = {**own, **self._forms, "pruning": self._slider}
-        super().__init__({**slots, "charts": _waiting(self._turn)})
+        super().__init__({**slots, "charts": placeholder("charts", "Charts", TO_COME, self._turn)})
         self._previewing = Previewing(self._place_preview, self._edit_images)
         self._redraw()
         if run is not None:
@@ -132,7 +139,7 @@ class FineTuneWidget(Surface):
                 raise ConfigError(missing)
             accepted, config = self._draft.accepted, self._draft.config
         assert accepted is not None  # noqa: S101 - or it would be missing
-        run = begin(accepted, config)
+        run = begin(accepted, config, trackers=self._trackers)
         self.attach(run)
         return run
 
@@ -185,6 +192,7 @@ class FineTuneWidget(Surface):
             "resume": ("resume requested", partial(self._steer, "resume", "resumed")),
             "stop": ("stop requested", partial(self._steer, "stop", "stopped")),
             "attach": ("opening the run", self._show_offered),
+            **self._after.asks(),
         }
         if name not in asks:
             return f"there is no button {name!r}"
@@ -238,6 +246,7 @@ class FineTuneWidget(Surface):
     def _show_bearings(self, now: Bearings, changed: bool) -> None:  # noqa: FBT001
         self._bar.bearings = msgspec.to_builtins(now)
         self._saved.renew(at_once=changed and now.status not in LIVE)
+        self._after.hear()
         if changed:
             self._redraw()
             if now.status not in LIVE:
@@ -279,16 +288,10 @@ class FineTuneWidget(Surface):
                 self._draft, self._steering.word, self.run, self._watch.status,
                 *self._watch.trouble,
                 self._foresight.outlook, {**self._changes.notes, **self._previewing.notes()},
-                self._changes.thawed, self._picker.times(),
+                self._changes.thawed, self._picker.times(), self._after.chosen,
             )  # fmt: skip
             self._bar.state = scene.bar()
             for form in (*self._forms.values(), self._picker):
                 form.state = scene.form([field["name"] for field in form.fields])
             self._picker.redraw()
             self._editor.redraw()
-
-
-def _waiting(act: Act) -> SettingsForm:
-    """What lies in the place of the charts before there is a run."""
-    told = "Loss, metrics, learning rate and throughput are drawn here as soon as a run begins."
-    return SettingsForm(Panel("charts", "Charts", "Charts", ()), act, state={"note": told})

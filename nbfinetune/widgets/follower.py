@@ -18,14 +18,15 @@ from nbfinetune.store import RunStore
 from nbfinetune.widgets.history import RunHistory, Update, nothing_new
 
 LIVE_S, SLOW_S = 0.2, 1.0
-"""Between two looks at a live run, the least and the most; a look where nothing is new takes a few
-microseconds, but all that is told costs the run."""
+"""Between two tellings of a live run, the least and the most: to draw what is told costs the page
+a tenth of a second, and the run on a machine of few cores with it."""
 
-UNATTENDED_S, LATE_S = 1.0, 3.0
+UNATTENDED_S, LATE_S = 3.0, 10.0
 """The same where nobody has touched the page for `ATTENDED_S`."""
 
-PICTURE = 500
-"""Parts that a time line of some hundred pixels has: a look that adds less shows nothing new."""
+PICTURE, GLIMPSE = 500, 50
+"""Parts of the time line: what adds less than one shows somebody at the page nothing new, or
+nothing worth its price to somebody who has left."""
 
 ATTENDED_S = 120.0
 """A person who touches the page is taken to look at it for so long."""
@@ -34,7 +35,7 @@ RESTING_S = 1.0
 """The same for a run that has ended but could be resumed."""
 
 STATUS_S = 1.0
-"""A dead worker writes no event, so the status is also asked for where nothing is new."""
+"""How often the status of a live run is asked for at least: a change of it is told at once."""
 
 ENDING_S = 1.0
 """Longest wait for a thread when the kernel ends."""
@@ -74,7 +75,7 @@ class Follower:
         self._subscribers: list[weakref.WeakMethod[Subscriber]] = []
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        self._asked_at = 0.0
+        self._asked_at = self._told_at = 0.0
         self._attended_at = 0.0
 
     @classmethod
@@ -155,27 +156,47 @@ class Follower:
                 return None
             if status not in LIVE:
                 return RESTING_S
-            return self._pause()
+            return min(max(self._rest_of_pause(), LIVE_S), STATUS_S)
+
+    def _rest_of_pause(self) -> float:
+        """Seconds until a live run will have grown by what can be seen."""
+        return self._told_at + self._pause() - time.monotonic()
 
     def _pause(self) -> float:
-        """Seconds in which a live run grows by what can be seen."""
-        least, most = (LIVE_S, SLOW_S) if self._attended else (UNATTENDED_S, LATE_S)
+        """Seconds between two tellings of a live run."""
         started = self.history.started if self.history else None
         age = time.time() - started.time if started else 0.0
-        return min(max(age / PICTURE, least), most)
+        if self._attended:
+            return min(max(age / PICTURE, LIVE_S), SLOW_S)
+        return min(max(age / GLIMPSE, UNATTENDED_S), LATE_S)
 
     def _news(self) -> Update | None:
         if self._store is None:
             self._store = RunStore.open(self.folder)
         store, history = self._store, self.history
         if history is None:
+            self._told_at = time.monotonic()
             return self._read(store)
-        if store.last_seq() == history.seq:
-            return self._status_alone(store, history)
-        with self.lock:
-            update = history.catch_up(store)
-        restored = any(isinstance(event, RunRestored) for event in update.events)
-        return self._read(store) if restored else update
+        new = store.last_seq() != history.seq
+        if new and (self._rest_of_pause() <= 0 or self._has_turned(store, history)):
+            self._told_at = time.monotonic()
+            with self.lock:
+                update = history.catch_up(store)
+            restored = any(isinstance(event, RunRestored) for event in update.events)
+            return self._read(store) if restored else update
+        return None if new else self._status_alone(store, history)
+
+    def _has_turned(self, store: RunStore, history: RunHistory) -> bool:
+        """Whether the status is another than was told; not asked too often."""
+        return self._may_ask() and store.status() != history.status
+
+    def _may_ask(self) -> bool:
+        """Whether the status was not asked for of late; it counts as asked for then."""
+        now = time.monotonic()
+        if now - self._asked_at < STATUS_S:
+            return False
+        self._asked_at = now
+        return True
 
     def _read(self, store: RunStore) -> Update:
         """Read the run from its beginning; without the lock, since it may take a second."""
@@ -185,10 +206,8 @@ class Follower:
         return replace(update, after=0, restarted=True)
 
     def _status_alone(self, store: RunStore, history: RunHistory) -> Update | None:
-        now = time.monotonic()
-        if now - self._asked_at < STATUS_S and not self.trouble:
+        if not self._may_ask() and not self.trouble:
             return None
-        self._asked_at = now
         before, history.status = history.status, store.status()
         if before == history.status and not self.trouble:
             return None

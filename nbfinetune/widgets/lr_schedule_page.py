@@ -111,10 +111,9 @@ class LRSchedulePage(PagePanel):
 
     def redraw(self) -> None:
         """Show what the draft says now."""
-        with self._guard, self.hold_sync():
+        with self._guard:
             self._steps.note(self._plan)
-            for name, value in self._drawn().items():
-                setattr(self, name, value)
+            self._redraw()
 
     def apply(self) -> None:
         """Ask the run that is followed to train on along this curve; returns at once.

@@ -10,7 +10,6 @@ from nbfinetune.data.sources import Accepted
 from nbfinetune.models.model_checks import check_name
 from nbfinetune.records import ModelConfig
 from nbfinetune.runner.settings import configure
-from nbfinetune.store.layout import data_folder, home
 from nbfinetune.widgets.draft import Draft, flat
 from nbfinetune.widgets.fields import MODEL
 from nbfinetune.widgets.foresight import Foresight
@@ -161,9 +160,9 @@ class ModelPicker(PickerPage):
 def _placed(accepted: Accepted) -> Path:
     """Folder in which the worker's side finds what of the data lies in the notebook."""
     # Both bring image libraries along, which a surface's first paint can do without.
-    from nbfinetune.data.identity import data_key
+    from nbfinetune.runner.run_data import data_place
     from nbfinetune.widgets.listing_ahead import place_once
 
-    folder = data_folder(home(), accepted.hint, data_key(accepted))
+    folder = data_place(accepted)
     place_once(accepted, folder)
     return folder

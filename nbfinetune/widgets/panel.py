@@ -42,6 +42,15 @@ class PagePanel(anywidget.AnyWidget):
         self.on_msg(self._answer)
         answer_beside_cells(self)
 
+    def _drawn(self) -> dict[str, Any]:
+        """Values of the traits that follow from what is known; for those panels that have some."""
+        return {}
+
+    def _redraw(self) -> None:
+        with self._guard, self.hold_sync():
+            for name, value in self._drawn().items():
+                setattr(self, name, value)
+
     def _answer(self, _: Any, content: Any, __: Any) -> None:
         number = content.get("id") if isinstance(content, dict) else None
         error = self._do(content)

@@ -110,9 +110,7 @@ class PickerPage(PagePanel):
 
     def redraw(self) -> None:
         """Show what the draft says now."""
-        with self._guard, self.hold_sync():
-            for name, value in self._drawn().items():
-                setattr(self, name, value)
+        self._redraw()
 
     def look(self) -> None:
         """Read the catalogue and the speeds that are known; never before the first paint."""

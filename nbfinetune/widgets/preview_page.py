@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,22 @@ import traitlets as t
 from nbfinetune.data.images import ImageSet
 from nbfinetune.data.sources import Accepted
 from nbfinetune.errors import ConfigError, DataError
-from nbfinetune.records import DataConfig, FineTuneConfig, encode
+from nbfinetune.records import DataConfig, FineTuneConfig
 from nbfinetune.widgets import preview_requests as page
-from nbfinetune.widgets.browsing import Browsing
+from nbfinetune.widgets.browsing import DataBrowsing
 from nbfinetune.widgets.checkup import Checkup, members, suggestion
-from nbfinetune.widgets.edit_book import FILE_NAME, EditBook
+from nbfinetune.widgets.edit_book import FILE_NAME, book_of
+from nbfinetune.widgets.gallery_page import GalleryPage
+from nbfinetune.widgets.gallery_requests import LookAt, asked
 from nbfinetune.widgets.listing_ahead import Listed, Lister
 from nbfinetune.widgets.model_view import Lens, Look, picture
-from nbfinetune.widgets.panel import PagePanel, bundle
-from nbfinetune.widgets.thumbnails import Desk, Key, Picture, described, thumbnail, whole
+from nbfinetune.widgets.thumbnails import Key, Picture
 
 CHECKED_AT_ONCE = 5_000
 """Up to so many images are looked at without being asked to."""
 
 
-class PreviewPage(PagePanel):
+class PreviewPage(GalleryPage):
     """The page's side of `DatasetPreview`: traits that it draws, and answers to what it asks.
 
     Parameters
@@ -41,69 +42,39 @@ class PreviewPage(PagePanel):
 
     bundle_name = "dataset_preview"
 
-    about = t.Dict().tag(sync=True)
-    on_show = t.Dict().tag(sync=True)
-    selected = t.Dict().tag(sync=True)
     found: t.List[dict[str, Any]] = t.List().tag(sync=True)
     scan = t.Dict().tag(sync=True)
     lens = t.Dict().tag(sync=True)
-    last_edit = t.Dict().tag(sync=True)
-    edits_json = t.Unicode("[]").tag(sync=True)
 
     def __init__(self, accepted: Accepted, config: FineTuneConfig, folder: Path) -> None:
         self._accepted, self._config = accepted, config
-        self._book = EditBook(folder / FILE_NAME)
-        self._browsing = Browsing()
+        self._browsing = DataBrowsing()
         self._checkup = Checkup(folder, self._scan_news)
         self._lens, self._as_model, self._trouble = Lens.of(config), False, ""
-        self._desk = Desk(self._make, self._deliver)
         self._lister = Lister(accepted, folder, self._listed, self._check_by_itself)
-        self._acts: dict[str, Callable[[Any], None]] = {
-            "look": self._look,
+        acts = {
             "ask": self._ask,
-            "select": self._select,
-            "edit": self._edit_asked,
-            "undo": lambda _: self._undo(),
-            "open": self._open,
             "finding": self._finding_asked,
             "scan": lambda _: self._check(),
             "stop scan": lambda _: self._checkup.cancel(),
             "as model": self._show_as_model,
             "augment": self._augment,
             "samples": lambda _: self._send_samples(),
-            "plotly": lambda _: self._send_plotly(),
         }
-        super().__init__(self._do_asked, **self._drawn())
+        super().__init__(self._browsing, book_of(folder / FILE_NAME), acts)
         self._list(peek=True)
 
-    def close(self) -> None:
-        """Let go of the page, and stop what is done for it."""
+    def _let_go(self) -> None:
         self._lister.close()
-        self._desk.close()
         self._checkup.cancel()
-        super().close()
+        super()._let_go()
 
     # What the page asks.
 
-    def _do_asked(self, name: str, value: Any) -> str:
-        if name not in self._acts:
-            return f"the page asked for {name!r}, which there is not; nothing was changed"
-        self._acts[name](value)
-        return ""
-
-    def _look(self, value: Any) -> None:
-        look = page.asked(page.LookAt, value)
-        last = min(look.last, look.first + page.MOST_ROWS)
-        rows = self._browsing.rows(look.first, last)
-        version = self._browsing.version
-        self.send({"kind": "rows", "version": version, "first": look.first, "rows": rows})
-        images = [row[0] for row in rows]
-        if look.epochs:
-            self._desk.want(
-                look.view, [self._seen(i, e) for i in images for e in range(look.epochs)]
-            )
-        else:
-            self._desk.want(look.view, images)
+    def _wanted(self, images: list[int], look: LookAt) -> Sequence[Key]:
+        if not look.epochs:
+            return images
+        return [self._seen(image, epoch) for image in images for epoch in range(look.epochs)]
 
     def _seen(self, image: int, epoch: int) -> Look:
         return Look(image, epoch, self._config.augment, self._lens, self._config.seed)
@@ -123,28 +94,8 @@ class PreviewPage(PagePanel):
         finding = self._checkup.found.get(self._browsing.query.finding)
         return None if finding is None else members(finding)
 
-    def _select(self, value: Any) -> None:
-        self._browsing.select(page.asked(page.Select, value))
-        self.selected = self._browsing.selection()
-
-    def _edit_asked(self, value: Any) -> None:
-        wish = page.asked(page.EditAsked, value)
-        if wish.image is not None:
-            self._edit([wish.image], wish)
-            return
-        self._edit(self._browsing.selected.tolist(), wish)
-        self._select({"mode": "none"})
-
-    def _open(self, value: Any) -> None:
-        wish = page.asked(page.OpenImage, value)
-        image = self._browsing.image_at(wish.place)
-        facts = described(self._complete(), image)
-        row = self._browsing.rows(wish.place, wish.place + 1)[0]
-        self.send({"kind": "opened", "place": wish.place, "row": row, **facts})
-        self._desk.want("opened", [page.Whole(image)])
-
     def _finding_asked(self, value: Any) -> None:
-        wish = page.asked(page.FindingAsked, value)
+        wish = asked(page.FindingAsked, value)
         finding = self._checkup.found.get(wish.key)
         if finding is None:
             raise ConfigError("that finding is not there any more")
@@ -161,7 +112,7 @@ class PreviewPage(PagePanel):
         self._redraw()
 
     def _augment(self, value: Any) -> None:
-        wish = page.asked(page.AugmentAsked, value)
+        wish = asked(page.AugmentAsked, value)
         changes = {k: v for k, v in msgspec.structs.asdict(wish).items() if v is not None}
         self._config = msgspec.structs.replace(
             self._config, augment=msgspec.structs.replace(self._config.augment, **changes)
@@ -172,31 +123,7 @@ class PreviewPage(PagePanel):
         images = [image for card in self.found for image, _ in card["samples"]]
         self._desk.want("samples", images)
 
-    def _send_plotly(self) -> None:
-        # The charts' bundle carries the one Plotly build; shipping a second would double it.
-        script = bundle("live_charts.js").read_bytes()
-        self.send({"kind": "plotly"}, [script])
-
     # What is done.
-
-    def _edit(self, images: list[int], wish: page.EditAsked) -> None:
-        index = self._complete().index
-        if not images:
-            raise ConfigError("no image is selected: click one, or press Ctrl+A for all on show")
-        if max(images) >= len(index):
-            raise ConfigError(f"there is no image {max(images)}; nothing was changed")
-        self._book.change(index, images, wish)
-        self._edited()
-
-    def _undo(self) -> None:
-        if not self._book.undo():
-            raise ConfigError("there is nothing to take back")
-        self._edited()
-
-    def _edited(self) -> None:
-        self._browsing.edit(self._book.edits)
-        self._settle()
-        self._redraw()
 
     def _settle(self) -> None:
         if self._browsing.album is not None and self._browsing.complete:
@@ -252,29 +179,21 @@ class PreviewPage(PagePanel):
             self._redraw()
 
     def _make(self, key: Key) -> Picture:
-        images = self._browsing.images
-        assert images is not None  # noqa: S101 - nobody can ask for an image before
-        if isinstance(key, Look):
-            return picture(images, key)
-        if isinstance(key, page.Whole):
-            return whole(images, key.image)
-        assert isinstance(key, int)  # noqa: S101 - see `Wanted`
-        return thumbnail(images, key)
+        return picture(self._pictured(), key) if isinstance(key, Look) else super()._make(key)
+
+    def _key_written(self, key: Any) -> str:
+        return page.wanted_key(key)
 
     def _deliver(self, batch: list[tuple[Key, Picture]]) -> None:
-        self.send(*page.pictures(batch))
+        super()._deliver(batch)
         self._lister.first_shown.set()
 
     # What is drawn.
 
-    def _redraw(self) -> None:
-        with self._guard, self.hold_sync():
-            for name, value in self._drawn().items():
-                setattr(self, name, value)
-
     def _drawn(self) -> dict[str, Any]:
-        browsing, book, look = self._browsing, self._book, self._seen(0, 0)
+        browsing, look = self._browsing, self._seen(0, 0)
         return {
+            **super()._drawn(),
             "about": {
                 "title": self._accepted.hint,
                 "total": 0 if browsing.images is None else len(browsing.images),
@@ -282,8 +201,6 @@ class PreviewPage(PagePanel):
                 "trouble": self._trouble,
                 "classes": browsing.classes(),
             },
-            "on_show": browsing.on_show(),
-            "selected": browsing.selection(),
             "found": self._checkup.cards(
                 None if browsing.images is None else browsing.images.index
             ),
@@ -296,6 +213,4 @@ class PreviewPage(PagePanel):
                 "words": look.lens.sentence(),
                 "stamp": page.stamp(look),
             },
-            "last_edit": {"count": len(book.edits), "undo": book.last},
-            "edits_json": encode(book.edits).decode(),
         }

@@ -93,9 +93,7 @@ class PruningPage(PagePanel):
 
     def redraw(self) -> None:
         """Show what is known now."""
-        with self._guard, self.hold_sync():
-            for name, value in self._drawn().items():
-                setattr(self, name, value)
+        self._redraw()
 
     def recover(self, epochs: int | None = None) -> Run:
         """Prune the best model as the slider says, and train what is left as a new run.

@@ -36,6 +36,8 @@ class Scene:
         The run's frozen layers were thawed.
     times : EpochTimes, optional
         How long the next run's epochs will take, where that is known.
+    opened : str
+        What of the trained model is on show; see `nbfinetune.widgets.after_training.WAYS`.
     """
 
     draft: Draft
@@ -48,6 +50,7 @@ class Scene:
     notes: dict[str, str]
     thawed: bool
     times: EpochTimes | None = None
+    opened: str = ""
 
     @property
     def live(self) -> bool:
@@ -65,6 +68,7 @@ class Scene:
             },
             "missing": self.draft.missing(),
             "plan": self._plan(),
+            "opened": self.opened,
             "offer": self._offer(),
             "asked": self.word.asked and f"{self.word.asked} …",
             "applied": self.word.applied,

@@ -52,3 +52,8 @@ class SettingsForm(PagePanel):
         super().__init__(
             act, guard, title=panel.title, region=panel.region, fields=panel.spec(), **traits
         )
+
+
+def placeholder(slot: str, title: str, note: str, act: Act) -> SettingsForm:
+    """A panel that keeps the place of something that is to come, and says what."""
+    return SettingsForm(Panel(slot, title, title, ()), act, state={"note": note})

@@ -10,7 +10,10 @@ AREAS = {
     "left": ("data", "preview"),
     "middle": ("model", "schedule", "training", "pruning"),
 }
-"""Slots that share a column, from top to bottom; `bar` and `charts` have places of their own."""
+"""Slots that share a column, from top to bottom."""
+
+PLACES = ("bar", "left", "middle", "charts", "after")
+"""What lies in the grid: columns, and slots with places of their own; `after` may be empty."""
 
 
 class Surface(ipywidgets.Box):
@@ -19,7 +22,7 @@ class Surface(ipywidgets.Box):
     Parameters
     ----------
     slots : dict of str to Widget
-        What lies where: `bar`, `charts`, and any of `AREAS`.
+        What lies where: `bar`, `charts`, perhaps `after`, and any of `AREAS`.
     """
 
     def __init__(self, slots: dict[str, Any]) -> None:
@@ -37,6 +40,10 @@ class Surface(ipywidgets.Box):
     def slot(self, name: str) -> Any:
         """What lies in a slot."""
         return self._slots[name]
+
+    def has(self, name: str) -> bool:
+        """Whether anything lies in a slot."""
+        return name in self._slots
 
     def close(self) -> None:
         """Take the surface and everything on it off the page."""
@@ -65,12 +72,8 @@ class Surface(ipywidgets.Box):
             children = tuple(self._slots[name] for name in names if name in self._slots)
             if self._columns[area].children != children:
                 self._columns[area].children = children
-        self._grid.children = (
-            self._slots["bar"],
-            self._columns["left"],
-            self._columns["middle"],
-            self._slots["charts"],
-        )
+        placed = {**self._columns, **self._slots}
+        self._grid.children = tuple(placed[name] for name in PLACES if name in placed)
 
 
 def _classes(kind: str, name: str) -> tuple[str, ...]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import ipywidgets
 
 from nbfinetune.errors import ConfigError, NbFinetuneError
 from nbfinetune.records import TrainingConfig, checked
@@ -15,20 +12,18 @@ from nbfinetune.runner.run import Run
 from nbfinetune.runner.sweep import Sweep
 from nbfinetune.widgets.fields import Field, Panel
 from nbfinetune.widgets.live_charts import LiveCharts
+from nbfinetune.widgets.series_view import SeriesView
 from nbfinetune.widgets.settings_form import SettingsForm
 from nbfinetune.widgets.typed import in_words, read, written
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOOK_S = 0.5
-"""Seconds between two looks at the sweep."""
-
 FULL = Field("epochs", "Epochs of the full run", "integer", "Length of the run that Train starts")
 PANEL = Panel("sweep", "Sweep", "Sweep", (FULL,))
 
 
-class SweepView(ipywidgets.Box):
+class SweepView(SeriesView):
     """A sweep as it comes: where it stands, its runs over each other, and the best one's way on.
 
     Parameters
@@ -51,11 +46,8 @@ class SweepView(ipywidgets.Box):
         self._error = ""
         self._guard = threading.RLock()
         self._form = SettingsForm(PANEL, self._do, self._guard)
-        layout = ipywidgets.Layout(
-            display="grid", grid_template_columns="minmax(0, 1fr)", grid_gap="10px", width="100%"
-        )
-        super().__init__((self._form,), layout=layout, _dom_classes=("nbft-surface",))
-        self._look()
+        super().__init__(self._form)
+        self._look_on()
         self._begin_looking()
 
     def promote(self) -> Run:
@@ -85,7 +77,7 @@ class SweepView(ipywidgets.Box):
             return self._take_epochs(value)
         else:
             return f"there is no setting {name!r}"
-        self._look()
+        self._look_on()
         return ""
 
     def _take_epochs(self, value: Any) -> str:
@@ -94,13 +86,10 @@ class SweepView(ipywidgets.Box):
             self._error = ""
         except ConfigError as error:
             self._error = in_words(str(error))
-        self._look()
+        self._look_on()
         return self._error
 
-    def _begin_looking(self) -> None:
-        threading.Thread(target=_keep_looking, args=(weakref.ref(self),), daemon=True).start()
-
-    def _look(self) -> bool:
+    def _look_on(self) -> bool:
         """Draw where the sweep stands; whether it is still at it."""
         # Read once for all that is drawn: each look opens every run.
         # The table last: it then has a row for every run, also for one that began meanwhile.
@@ -159,12 +148,3 @@ def _buttons(status: str, *, any_done: bool) -> list[dict[str, Any]]:
 
 def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)[:40]
-
-
-def _keep_looking(view: weakref.ref[SweepView]) -> None:
-    pause = threading.Event()
-    while (shown := view()) is not None and shown.comm is not None:
-        if not shown._look():  # noqa: SLF001 - it is the view's own thread
-            return
-        del shown
-        pause.wait(LOOK_S)

@@ -5,31 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 from pathlib import Path
 
 import pytest
+from installed_chromium import QUIET, chromium
 from lab_server import JupyterServer, serving
 from notebook_page import NotebookPage
 
 from nbfinetune.runner.run import runs
 from nbfinetune.store import RunStore
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-def chromium() -> str | None:
-    """Path of an installed Chromium or Chrome; None where there is none."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,7 @@ def test_a_run_is_started_watched_held_resumed_and_stopped(notebook: NotebookPag
     expect(notebook.button("Start")).to_be_enabled()
 
 
+@pytest.mark.slow
 def test_a_reload_in_mid_run_brings_everything_back(notebook: NotebookPage) -> None:
     run = begin(notebook)
     before = wait_until(lambda: points(notebook), page=notebook.page)

@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evaluation_page_by_hand import Page as ReviewPage
+from predictor_parts import Page
+from scripted_model import ScriptedModel
 from scripted_study import ScriptedChild
 from slider_parts import Shelf, until
 
-from nbfinetune.runner import pruning_study
+from nbfinetune.runner import asked_model, pruning_study
+from nbfinetune.widgets.evaluation_view import EvaluationView
+from nbfinetune.widgets.predictor import Predictor
 from nbfinetune.widgets.pruning_slider import PruningSlider
 
 
@@ -52,3 +57,40 @@ def shown(made, shelf: Shelf, children: list[ScriptedChild]) -> PruningSlider:
     children[-1].introduce()
     until(lambda: slider.board)
     return slider
+
+
+@pytest.fixture
+def model_processes(monkeypatch: pytest.MonkeyPatch) -> list[ScriptedModel]:
+    """The processes in which models are asked; none of them is real."""
+    made: list[ScriptedModel] = []
+    monkeypatch.setattr(ScriptedModel, "made", made, raising=False)
+    monkeypatch.setattr(asked_model, "Child", ScriptedModel)
+    return made
+
+
+@pytest.fixture
+def open_predictor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
+    """Opens predictors, and closes them."""
+    opened: list[Predictor] = []
+
+    def open_one(run: Any, **keywords: Any) -> Page:
+        opened.append(Predictor(run, **keywords))
+        return Page(opened[-1], monkeypatch)
+
+    yield open_one
+    for predictor in opened:
+        predictor.close()
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ReviewPage]]:
+    """Opens evaluations, and closes them."""
+    opened: list[EvaluationView] = []
+
+    def open_one(*args: Any, **keys: Any) -> ReviewPage:
+        opened.append(EvaluationView(*args, **keys))
+        return ReviewPage(opened[-1], monkeypatch)
+
+    yield open_one
+    for view in opened:
+        view.close()

@@ -22,8 +22,8 @@ from nbfinetune.widgets.pruning_slider import PruningSlider
 PATIENCE_S = 20
 
 
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_S
+def until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+    end = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < end, "this never came true"
         time.sleep(0.005)

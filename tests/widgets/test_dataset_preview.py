@@ -25,6 +25,7 @@ from nbfinetune.data.loader import Loader
 from nbfinetune.errors import ConfigError, DataError
 from nbfinetune.records import DataConfig, Exclude, Folder, MoveTo, Relabel
 from nbfinetune.runner.settings import configure
+from nbfinetune.widgets import edit_book
 from nbfinetune.widgets.dataset_preview import DatasetPreview
 from nbfinetune.widgets.listing_ahead import first_images
 from nbfinetune.widgets.model_view import view
@@ -92,7 +93,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("nbfinetune.widgets.preview_page.CHECKED_AT_ONCE", most)
         page = Page(DatasetPreview(data, **keywords), monkeypatch)
         opened.append(page.preview)
-        page.preview._await_list()
+        page.preview._await_images()
         return page
 
     yield open_one
@@ -238,13 +239,16 @@ def test_a_selection_as_a_table_can_be_edited(open_page, folder) -> None:
     assert page.preview.about["classes"][0] == ["cats", 0, 0, 6]
 
 
-def test_undo_takes_back_step_by_step_and_in_a_new_kernel_edit_by_edit(open_page, folder) -> None:
+def test_undo_takes_back_step_by_step_and_in_a_new_kernel_edit_by_edit(
+    open_page, folder, monkeypatch
+) -> None:
     preview = open_page(folder).preview
     preview.exclude(["cats/000.jpg", "cats/001.jpg"])
     preview.exclude("cats/002.jpg")
     assert preview.last_edit == {"count": 3, "undo": "excluding 002.jpg"}
     preview.undo()
     assert [edit.item for edit in preview.edits] == ["cats/000.jpg", "cats/001.jpg"]
+    monkeypatch.setattr(edit_book, "_books", {})  # as in a new kernel, which knows no book
     again = open_page(folder).preview
     again.undo()
     assert [edit.item for edit in again.edits] == ["cats/000.jpg"]
@@ -282,7 +286,7 @@ def test_what_the_model_sees_is_what_the_loader_hands_over(open_page, folder) ->
     config = configure(page.preview._config.data.source, settings)
     page.preview.configure(config)
     page.preview.show_as(32, "bicubic", 0.9)
-    page.preview._await_list()
+    page.preview._await_images()
     index = preview_index(config.data, config.seed, folder)
     images = open_images(config.data.source, index, folder)
     loader = Loader(
@@ -378,7 +382,7 @@ def test_arrays_of_a_notebook_are_shown_too(open_page) -> None:
 
 def test_a_listing_that_fails_is_told_on_the_page_and_to_python(open_page, folder) -> None:
     preview = DatasetPreview(folder)
-    preview._await_list()
+    preview._await_images()
     shutil.rmtree(folder)
     preview.configure(configure(preview._config.data.source, {"val_split": 0.5}))
     until(lambda: preview.about["trouble"])
@@ -430,7 +434,7 @@ def test_it_is_a_public_name() -> None:
 
 def test_no_torch_comes_into_the_kernel(folder) -> None:
     script = (
-        f"import nbfinetune as nf; p = nf.DatasetPreview({str(folder)!r}); p._await_list()\n"
+        f"import nbfinetune as nf; p = nf.DatasetPreview({str(folder)!r}); p._await_images()\n"
         "from nbfinetune.widgets.model_view import picture\n"
         "assert picture(p._browsing.images, p._seen(0, 1)).data; p.exclude('cats/000.jpg')\n"
         "import sys; print(sorted({'torch', 'timm', 'torchvision', 'plotly'} & set(sys.modules)))\n"

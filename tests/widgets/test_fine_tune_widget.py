@@ -293,3 +293,8 @@ def test_a_widget_takes_over_a_slot() -> None:
     widget.place("model", mine)
     assert widget.slot("model") is mine
     assert "nbft-area-model" in mine._dom_classes
+
+
+def test_a_tracker_that_there_is_not_is_refused_before_there_is_a_surface() -> None:
+    with pytest.raises(ConfigError, match="tensorbord"):
+        FineTuneWidget("digits", trackers="tensorbord")

@@ -94,9 +94,9 @@ def test_a_snapshot_holds_the_whole_run(page):
 def test_the_page_says_that_somebody_is_there(run, page):
     follower = Follower.of(run.path)
     follower._attended_at -= ATTENDED_S
-    assert follower.look() == UNATTENDED_S
+    assert follower._pause() == UNATTENDED_S
     page.ask({"type": "present"})
-    assert follower.look() == LIVE_S
+    assert follower._pause() == LIVE_S
     assert not page.kinds("error")
 
 

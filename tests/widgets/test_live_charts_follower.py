@@ -23,6 +23,7 @@ from nbfinetune.widgets.follower import (
     LATE_S,
     LIVE_S,
     SLOW_S,
+    STATUS_S,
     UNATTENDED_S,
     Follower,
 )
@@ -110,27 +111,37 @@ def test_a_status_that_changes_without_an_event_is_told(run, listener):
     listener.until(lambda updates: updates[-1].status == "interrupted")
 
 
-def test_it_looks_seldom_where_nobody_is_at_the_page_and_often_when_somebody_comes(listener):
+def test_steps_wait_where_nobody_is_at_the_page_and_come_when_somebody_does(run, listener):
     listener.until(lambda updates: updates)
     follower = listener.follower
-    assert follower.look() == LIVE_S
     follower._attended_at -= ATTENDED_S
-    assert follower.look() == UNATTENDED_S
+    run.append(list(progress(151, 160)))
+    told = len(listener.updates)
+    assert LIVE_S <= follower.look() <= STATUS_S
+    assert len(listener.updates) == told
     follower.attend()
-    assert follower.look() == LIVE_S
+    listener.until(lambda updates: updates[-1].seq == run.last_seq())
 
 
-def test_the_longer_a_run_the_less_a_look_adds_and_the_fewer_there_are(run, listener):
+def test_a_turn_of_the_run_does_not_wait_for_anybody(run, listener):
+    listener.until(lambda updates: updates)
+    listener.follower._attended_at -= ATTENDED_S
+    run.append([*progress(151, 160), RunPaused(step=160)])
+    listener.until(lambda updates: updates[-1].status == "paused")
+    assert listener.steps() == list(range(1, 161))
+
+
+def test_the_longer_a_run_the_less_a_look_adds_and_the_fewer_there_are(listener):
     listener.until(lambda updates: updates)
     follower = listener.follower
     started = follower.history.started
-    paces = ((50, LIVE_S, UNATTENDED_S), (300, 0.6, UNATTENDED_S), (86_400, SLOW_S, LATE_S))
+    paces = ((50, LIVE_S, UNATTENDED_S), (300, 0.6, 6.0), (86_400, SLOW_S, LATE_S))
     for age, attended, alone in paces:
         follower.history.started = replace(started, time=time.time() - age)
         follower._attended_at = time.monotonic()
-        assert follower.look() == pytest.approx(attended, rel=0.01)
+        assert follower._pause() == pytest.approx(attended, rel=0.01)
         follower._attended_at -= ATTENDED_S
-        assert follower.look() == pytest.approx(alone, rel=0.01)
+        assert follower._pause() == pytest.approx(alone, rel=0.01)
 
 
 def test_a_pause_is_told_at_once(run, listener):

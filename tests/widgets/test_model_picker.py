@@ -141,17 +141,20 @@ def test_the_whole_catalogue_is_one_message_of_bounded_size(
     until(lambda: ["Weights", "bad"] in [[label, tone] for label, _, tone in picker.card["rows"]])
 
 
-def test_what_is_cached_is_marked(
-    picker: ModelPicker,
-    sent: list[Any],
-    until: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def cached(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model whose weights lie on this machine, before anybody has looked."""
     name = catalogue.facts("resnet18").name
     monkeypatch.setattr(picker_stock, "cached_names", lambda _: frozenset({name}))
+    return name
+
+
+def test_what_is_cached_is_marked(
+    cached: str, picker: ModelPicker, sent: list[Any], until: Callable[..., None]
+) -> None:
     ask(picker, "catalogue")
     columns = sent[0]["catalogue"]["columns"]
-    assert sum(columns["cached"]) == columns["cached"][columns["name"].index(name)] == 1
+    assert sum(columns["cached"]) == columns["cached"][columns["name"].index(cached)] == 1
     # The card is drawn again by whoever looked at the hub meanwhile.
     until(lambda: ["Weights", "on this machine already", "good"] in picker.card["rows"])
 

@@ -8,19 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_run import SMALL
 
 import nbfinetune as nf
 from nbfinetune.runner import standby
-
-SETTINGS = {
-    "model": "factories:small_cnn",
-    "pretrained": False,
-    "image_size": 16,
-    "batch_size": 16,
-    "device": "cpu",
-    "threads": 1,
-    "loader_threads": 1,
-}
 
 
 def until(condition: Callable[[], Any], patience_s: float = 90.0) -> Any:
@@ -36,7 +27,7 @@ def view(home) -> Iterator[nf.SweepView]:
     labels = np.arange(64) % 4
     images = np.random.default_rng(0).integers(0, 80, (64, 16, 16, 3))
     images += 40 * labels[:, None, None, None]
-    sweep = nf.sweep((images.astype(np.uint8), labels), lrs=[1e-9, 1e-2], epochs=1, **SETTINGS)
+    sweep = nf.sweep((images.astype(np.uint8), labels), lrs=[1e-9, 1e-2], epochs=1, **SMALL)
     view = nf.SweepView(sweep)
     yield view
     sweep.stop()

@@ -3,10 +3,11 @@
 import type { AnyModel } from "@anywidget/types";
 
 /** Ask the kernel to do something; resolves to a sentence where it can't, else to "". */
-export type Ask = (name: string, value?: unknown) => Promise<string>;
+export type Ask = (name: string, value?: unknown, bytes?: ArrayBuffer) => Promise<string>;
 
-/** How long the page waits before it says that nobody answers. */
+/** How long the page waits before it says that nobody answers; bytes may have a slow line to go by. */
 const PATIENCE_MS = 15_000;
+const PATIENCE_BYTES_MS = 120_000;
 const NO_ANSWER = "the kernel has not answered: it is busy with a cell, or gone";
 
 interface Answer {
@@ -23,13 +24,13 @@ export function asker(model: AnyModel, signal: AbortSignal): Ask {
   };
   model.on("msg:custom", onMessage);
   signal.addEventListener("abort", () => model.off("msg:custom", onMessage));
-  return (name, value) =>
+  return (name, value, bytes) =>
     new Promise((resolve) => {
       // A number, not a text: ipykernel 7 routes questions with a text as id by rules of its own.
       const id = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
       waiting.set(id, resolve);
-      setTimeout(() => resolve(NO_ANSWER), PATIENCE_MS);
-      model.send({ id, do: "act", name, value: value ?? null });
+      setTimeout(() => resolve(NO_ANSWER), bytes ? PATIENCE_BYTES_MS : PATIENCE_MS);
+      model.send({ id, do: "act", name, value: value ?? null }, undefined, bytes && [bytes]);
     });
 }
 

@@ -2,12 +2,14 @@
 
 import type { AnyModel } from "@anywidget/types";
 
+import { asText, axis, CONFIG, plain } from "../charts/plain";
 import type { Plotly, PlotlyElement } from "../charts/shared_plotly";
 import { colour, onThemeChange, type Theme, themeAt } from "../charts/theme";
+import { type About, PARTS } from "../gallery/protocol";
+import type { Store } from "../gallery/store";
 import { el, setText, show } from "../lib/dom";
 import { count } from "../lib/wording";
-import { type About, PARTS, type Scan } from "./protocol";
-import type { Store } from "./store";
+import type { Scan } from "./protocol";
 
 /** Height of a class's bar, and of all bars at most. */
 const BAR_PX = 22;
@@ -109,8 +111,6 @@ function figure(title: string, help: string, plot: HTMLElement, ...beside: HTMLE
   return el("section", { class: "nbft-preview-chart", role: "group", "aria-label": title }, head, plot);
 }
 
-const CONFIG = { displayModeBar: false, responsive: false, showTips: false, doubleClick: false };
-
 interface Bars {
   name: string;
   x: number[];
@@ -175,25 +175,6 @@ function dotsLayout(theme: Theme): object {
   };
 }
 
-function plain(theme: Theme): object {
-  return {
-    font: { family: theme.font, size: 11, color: theme.ink },
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    hovermode: "closest",
-    hoverlabel: { bgcolor: theme.ground, bordercolor: theme.line, font: { color: theme.ink, size: 11 } },
-  };
-}
-
-function axis(theme: Theme): object {
-  return { gridcolor: theme.line, linecolor: theme.line, zeroline: false, tickfont: { color: theme.soft }, ticks: "" };
-}
-
 function short(name: string): string {
   return name.length > 18 ? `${name.slice(0, 17)}…` : name;
-}
-
-/** Plotly reads a little HTML in texts: the name of a folder must stay a name. */
-export function asText(name: string): string {
-  return name.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }

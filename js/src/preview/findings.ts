@@ -2,10 +2,11 @@
 
 import type { AnyModel } from "@anywidget/types";
 
+import type { About, OnShow } from "../gallery/protocol";
+import type { Store } from "../gallery/store";
 import { el, setAttribute, setText, show } from "../lib/dom";
 import { count } from "../lib/wording";
-import type { About, Finding, OnShow, Scan } from "./protocol";
-import type { Store } from "./store";
+import type { Finding, Query, Scan } from "./protocol";
 
 export class Findings {
   readonly element: HTMLElement;
@@ -40,7 +41,7 @@ export class Findings {
     show(this.bar, running);
     setAttribute(this.bar, "value", String(scan.of ? scan.done / scan.of : 0));
     setText(this.words, scan.trouble || scanWords(scan, found.filter((one) => !one.kept).length));
-    this.drawCards(found, (this.model.get("on_show") as OnShow).query.finding);
+    this.drawCards(found, (this.model.get("on_show") as OnShow<Query>).query.finding);
   }
 
   /** In a few words, for where the cards are folded away. */

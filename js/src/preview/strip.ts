@@ -1,9 +1,9 @@
 // One image as the model sees it: as validation does, and as epoch after epoch draws it.
 
+import { EXCLUDED, fileName, PARTS, type Row } from "../gallery/protocol";
+import type { Picture } from "../gallery/store";
+import { edited, photo } from "../gallery/tile";
 import { el, setAttribute, setText, show } from "../lib/dom";
-import { EXCLUDED, fileName, PARTS, type Row } from "./protocol";
-import type { Picture } from "./store";
-import { edited, photo } from "./tile";
 
 export interface Shown {
   row: Row | undefined;

@@ -2,11 +2,13 @@
 
 import type { AnyModel } from "@anywidget/types";
 
+import { choice, offer } from "../gallery/menus";
+import { type About, type OnShow, PARTS } from "../gallery/protocol";
+import type { Store } from "../gallery/store";
 import { el, newId, setAttribute, setText, show } from "../lib/dom";
 import { Segments } from "../lib/segments";
 import { count } from "../lib/wording";
-import { type About, type Finding, type LensState, type OnShow, PARTS, type Query } from "./protocol";
-import type { Store } from "./store";
+import type { Finding, LensState, Query } from "./protocol";
 
 const TYPING_MS = 150;
 
@@ -46,7 +48,7 @@ export class Toolbar {
 
   draw(): void {
     const about = this.model.get("about") as About;
-    const { query, shown } = this.model.get("on_show") as OnShow;
+    const { query, shown } = this.model.get("on_show") as OnShow<Query>;
     this.drawFacts(about, shown);
     if (document.activeElement !== this.search && !this.typing) this.search.value = query.search;
     offer(this.label, [["", "all classes"], ...about.classes.map((row): [string, string] => [row[0], classWords(row, about.complete)])], query.label);
@@ -99,20 +101,6 @@ export class Toolbar {
   private async ask(name: string, value: unknown): Promise<void> {
     this.say(await this.store.ask(name, value));
   }
-}
-
-export function choice(name: string): HTMLSelectElement {
-  return el("select", { class: "nbft-input", "aria-label": name, title: name });
-}
-
-/** Fill a menu, only where its entries have changed, and choose one. */
-export function offer(select: HTMLSelectElement, entries: [string, string][], chosen: string): void {
-  const key = JSON.stringify(entries);
-  if (select.dataset["entries"] !== key) {
-    select.dataset["entries"] = key;
-    select.replaceChildren(...entries.map(([value, words]) => el("option", { value }, words)));
-  }
-  if (select.value !== chosen) select.value = chosen;
 }
 
 function classWords([name, ...counts]: About["classes"][number], known: boolean): string {

@@ -2,15 +2,18 @@
 
 import type { AnyModel } from "@anywidget/types";
 
+import { ImageDialog } from "../gallery/dialog";
+import { photos } from "../gallery/display";
+import { Footer } from "../gallery/footer";
+import { Grid, type Host } from "../gallery/grid";
+import { type About, fileName, type OnShow, type Row } from "../gallery/protocol";
+import type { Store } from "../gallery/store";
 import { follow } from "../lib/asking";
 import { el, OWN_KEYS, setAttribute, setText } from "../lib/dom";
 import { Charts } from "./charts";
-import { ImageDialog } from "./dialog";
 import { Findings } from "./findings";
-import { Footer } from "./footer";
-import { Grid } from "./grid";
-import type { OnShow } from "./protocol";
-import type { Store } from "./store";
+import type { LensState, Scan } from "./protocol";
+import { strips } from "./strips";
 import { Toolbar } from "./toolbar";
 
 /** From this width on, findings and charts stand open beside the pictures. */
@@ -27,7 +30,7 @@ export class PreviewView {
     const say = (error: string) => footer.say(error);
     const toolbar = new Toolbar(model, store, say, signal);
     const dialog = new ImageDialog(model, store, (place) => this.grid.turnTo(place), signal);
-    this.grid = new Grid(model, store, (place) => void dialog.open(place), say, signal);
+    this.grid = new Grid(model, store, { ...looks(model, store), open: (place) => void dialog.open(place), say }, signal);
     const findings = new Findings(model, store, say, signal);
     const charts = new Charts(model, store, (label) => void this.choose(store, label, say), signal);
     this.details.append(findings.element, charts.element);
@@ -74,4 +77,22 @@ export class PreviewView {
     widths.observe(panel);
     signal.addEventListener("abort", () => widths.disconnect());
   }
+}
+
+/** How the images lie in the grid, which a person chooses. */
+function looks(model: AnyModel, store: Store): Pick<Host, "display" | "nothing"> {
+  const about = () => model.get("about") as About;
+  const lens = () => model.get("lens") as LensState;
+  const label = (number: number) => about().classes[number]?.[0] ?? "";
+  const wordsOf = ([, name, number]: Row) => {
+    const { query } = model.get("on_show") as OnShow;
+    return { label: label(number), caption: query.label ? fileName(name) : label(number) };
+  };
+  const [asPhotos, asModel] = [photos(store, wordsOf), strips(store, label, () => lens().stamp)];
+  const nothing = ({ complete, total }: About) => {
+    if (!complete) return "The images are being listed.";
+    const { state } = model.get("scan") as Scan;
+    return state === "running" || total ? "No image fits the search." : "There are no images.";
+  };
+  return { display: () => (lens().on ? asModel : asPhotos), nothing };
 }

@@ -4,13 +4,16 @@ import type { AnyModel } from "@anywidget/types";
 
 import { el, setAttribute, setText, show } from "../lib/dom";
 import { count } from "../lib/wording";
+import { choice, offer } from "./menus";
 import type { About, LastEdit, Selected } from "./protocol";
 import type { Store } from "./store";
-import { choice, offer } from "./toolbar";
 
 export class Footer {
   readonly element: HTMLElement;
+  /** How much was edited, and the way back; it may be laid elsewhere. */
+  readonly history: HTMLElement;
   private readonly words = el("span", { class: "nbft-footer-words" });
+  private readonly hint = el("span", { class: "nbft-facts" });
   private readonly edits: EditButtons;
   private readonly clear = el("button", { class: "nbft-link", type: "button" }, "Clear");
   private readonly chosen: HTMLElement;
@@ -18,11 +21,18 @@ export class Footer {
   private readonly undo = el("button", { class: "nbft-button nbft-small", type: "button" }, "Undo");
   private readonly reply = el("p", { class: "nbft-error", "aria-live": "polite" });
 
-  constructor(private readonly model: AnyModel, private readonly store: Store) {
+  /** `suggests`: whether what is on show comes with another class suggested; `hint`: said while nothing is selected. */
+  constructor(
+    private readonly model: AnyModel,
+    private readonly store: Store,
+    private readonly suggests = () => false,
+    hint = "",
+  ) {
     this.edits = new EditButtons(model, (value) => this.ask("edit", value));
     this.chosen = el("div", { class: "nbft-chosen" }, this.words, this.edits.element, this.clear);
-    const history = el("div", { class: "nbft-history" }, this.tally, this.undo);
-    this.element = el("div", { class: "nbft-footer" }, this.chosen, history, this.reply);
+    this.history = el("div", { class: "nbft-history" }, this.tally, this.undo);
+    this.element = el("div", { class: "nbft-footer" }, this.hint, this.chosen, this.history, this.reply);
+    setText(this.hint, hint);
     this.clear.addEventListener("click", () => void this.ask("select", { mode: "none" }));
     this.undo.addEventListener("click", () => void this.ask("undo"));
   }
@@ -31,8 +41,9 @@ export class Footer {
     const { count: selected } = this.model.get("selected") as Selected;
     const { count: edits, undo } = this.model.get("last_edit") as LastEdit;
     show(this.chosen, selected > 0);
+    show(this.hint, selected === 0 && Boolean(this.hint.textContent));
     setText(this.words, `${count(selected)} selected`);
-    this.edits.draw();
+    this.edits.draw({ any: edits > 0, excluded: false, suggested: this.suggests() });
     setText(this.tally, edits === 1 ? "1 edit" : edits ? `${count(edits)} edits` : "No edits");
     show(this.undo, Boolean(undo));
     setAttribute(this.undo, "title", `Undo ${undo}`);
@@ -48,30 +59,39 @@ export class Footer {
   }
 }
 
+/** What holds for the images that buttons act on. */
+export interface Editable {
+  any: boolean;
+  excluded: boolean;
+  /** Other classes are suggested for them. */
+  suggested: boolean;
+}
+
 /** Exclude, relabel, move: for what is selected, or for one image. */
 export class EditButtons {
   readonly element: HTMLElement;
   private readonly exclude = button("Exclude", "Leave out of the next runs; the file stays as it is");
   private readonly restore = button("Restore", "Take back the edits of these images");
+  private readonly suggested = button("Relabel as suggested", "Take these images for ones of the class that is suggested");
   private readonly label = choice("Relabel as");
   private readonly part = choice("Move to");
 
   constructor(private readonly model: AnyModel, private readonly edit: (value: object) => Promise<void>) {
-    this.element = el("span", { class: "nbft-edit-buttons" }, this.exclude, this.label, this.part, this.restore);
+    this.element = el("span", { class: "nbft-edit-buttons" }, this.suggested, this.exclude, this.label, this.part, this.restore);
+    this.suggested.addEventListener("click", () => void this.edit({ do: "suggested" }));
     this.exclude.addEventListener("click", () => void this.edit({ do: "exclude" }));
     this.restore.addEventListener("click", () => void this.edit({ do: "restore" }));
     this.label.addEventListener("change", () => void this.turn({ do: "relabel", label: this.label.value }));
     this.part.addEventListener("change", () => void this.turn({ do: "move", part: this.part.value }));
   }
 
-  /** `edited`: what was edited about the one image, where there is one. */
-  draw(edited?: { any: boolean; excluded: boolean }): void {
+  draw({ any, excluded, suggested }: Editable): void {
     const { classes } = this.model.get("about") as About;
     offer(this.label, [["", "Relabel as…"], ...classes.map(([name]): [string, string] => [name, name])], "");
     offer(this.part, [["", "Move to…"], ["train", "training"], ["val", "validation"]], "");
-    const { count: edits } = this.model.get("last_edit") as LastEdit;
-    show(this.restore, edited ? edited.any : edits > 0);
-    show(this.exclude, !edited?.excluded);
+    show(this.restore, any);
+    show(this.exclude, !excluded);
+    show(this.suggested, suggested);
   }
 
   private async turn(value: object): Promise<void> {

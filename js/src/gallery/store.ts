@@ -1,4 +1,4 @@
-// What has come from the kernel, shared by the views of one preview.
+// What has come from the kernel, shared by the views of one gallery.
 
 import type { AnyModel } from "@anywidget/types";
 
@@ -63,6 +63,15 @@ export class Store {
       this.pictures.set(key, found);
     }
     return found;
+  }
+
+  /** Let go of the pictures whose keys begin so. */
+  forget(prefix: string): void {
+    for (const [key, { url }] of this.pictures) {
+      if (!key.startsWith(prefix)) continue;
+      URL.revokeObjectURL(url);
+      this.pictures.delete(key);
+    }
   }
 
   listen(event: Event, listener: () => void, signal: AbortSignal): void {

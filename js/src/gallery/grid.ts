@@ -3,42 +3,45 @@
 import type { AnyModel } from "@anywidget/types";
 
 import { el, newId, setAttribute, show } from "../lib/dom";
-import { isIn, neighbour, type Plan, photoPlan, rowsInSight, scrollTo, viewsPlan } from "./geometry";
-import { Strip } from "./strip";
-import type { About, LensState, OnShow, Scan, Selected } from "./protocol";
+import type { Display, GridTile } from "./display";
+import { GAP, isIn, neighbour, type Plan, rowsInSight, scrollTo } from "./geometry";
+import type { About, OnShow, Selected } from "./protocol";
 import type { Store } from "./store";
-import { Tile } from "./tile";
 
-/** Width that a picture has at least, in a narrow place and in a wide one. */
-const LEAST = { narrow: 62, wide: 104 };
-const NARROW = 480;
-const CAPTION = 20;
-/** Draws of an image side by side, at most. */
-const MOST_VIEWS = 12;
 const ASK_EVERY_MS = 80;
 const ASK_AGAIN_MS = 2500;
+
+export interface Host {
+  display(): Display;
+  /** A sentence for where nothing is on show. */
+  nothing(about: About): string;
+  open(place: number): void;
+  say(error: string): void;
+}
 
 export class Grid {
   readonly element = el("div", { class: "nbft-grid-box", tabindex: "0", role: "listbox", "aria-multiselectable": "true", "aria-label": "Images" });
   private readonly sheet = el("div", { class: "nbft-grid-sheet", role: "presentation" });
   private readonly empty = el("p", { class: "nbft-empty" });
   private readonly name = newId("grid");
-  private readonly tiles = new Map<number, Tile | Strip>();
-  private plan: Plan = photoPlan(0, 0, LEAST.wide, CAPTION);
+  private readonly tiles = new Map<number, GridTile>();
+  private display: Display;
+  private plan: Plan;
   private active = 0;
   private anchor = 0;
   private askedAt = 0;
   private asking = 0;
   private scheduled = false;
-  private asModel = false;
+  private wanted = "";
 
   constructor(
     private readonly model: AnyModel,
     private readonly store: Store,
-    private readonly open: (place: number) => void,
-    private readonly say: (error: string) => void,
+    private readonly host: Host,
     signal: AbortSignal,
   ) {
+    this.display = host.display();
+    this.plan = this.display.plan(0, 0);
     this.element.append(this.sheet, this.empty);
     this.element.addEventListener("scroll", () => this.schedule(), { passive: true });
     this.element.addEventListener("click", (event) => this.onClick(event));
@@ -74,22 +77,17 @@ export class Grid {
     this.active = this.anchor = 0;
   }
 
-  private get(): { about: About; shown: OnShow; selected: Selected; lens: LensState } {
-    const { model } = this;
-    return {
-      about: model.get("about") as About,
-      shown: model.get("on_show") as OnShow,
-      selected: model.get("selected") as Selected,
-      lens: model.get("lens") as LensState,
-    };
+  private get shown(): OnShow {
+    return this.model.get("on_show") as OnShow;
   }
 
   private draw(): void {
     const width = this.sheet.clientWidth;
     if (!width) return;
-    const { about, shown, lens } = this.get();
-    this.lay(width, shown.shown, lens.on);
-    const words = about.trouble || (shown.shown ? "" : waiting(about, this.model.get("scan") as Scan));
+    const about = this.model.get("about") as About;
+    const { shown } = this.shown;
+    this.lay(width, shown);
+    const words = about.trouble || (shown ? "" : this.host.nothing(about));
     show(this.empty, Boolean(words), words);
     this.empty.classList.toggle("nbft-error", Boolean(about.trouble));
     const [first, last] = this.inSight(1);
@@ -103,15 +101,13 @@ export class Grid {
     if (this.lacks(first, last)) this.askSoon();
   }
 
-  private lay(width: number, images: number, asModel: boolean): void {
-    const least = width < NARROW ? LEAST.narrow : LEAST.wide;
-    this.plan = asModel
-      ? viewsPlan(width, images, least, CAPTION, MOST_VIEWS)
-      : photoPlan(width, images, least, CAPTION);
+  private lay(width: number, images: number): void {
+    const display = this.host.display();
+    this.plan = display.plan(width, images);
     this.sheet.style.height = `${this.plan.height}px`;
     this.element.style.setProperty("--nbft-tile", `${this.plan.tile}px`);
-    if (asModel === this.asModel) return;
-    this.asModel = asModel;
+    if (display.name === this.display.name) return;
+    this.display = display;
     this.sheet.replaceChildren();
     this.tiles.clear();
     this.element.scrollTop = 0;
@@ -120,44 +116,30 @@ export class Grid {
   /** Places of the images in sight. */
   private inSight(spare: number): [number, number] {
     const [first, last] = rowsInSight(this.plan, this.element.scrollTop, this.element.clientHeight, spare);
-    const each = this.asModel ? 1 : this.plan.columns;
-    return [first * each, Math.min(last * each, this.get().shown.shown)];
+    const { each } = this.plan;
+    return [first * each, Math.min(last * each, this.shown.shown)];
   }
 
   private drawTile(place: number): void {
-    const { about, shown, selected, lens } = this.get();
+    const { spans } = this.model.get("selected") as Selected;
     const tile = this.tiles.get(place) ?? this.newTile(place);
-    const each = this.asModel ? 1 : this.plan.columns;
-    const x = (place % each) * (this.plan.tile + 8);
-    tile.element.style.transform = `translate(${x}px, ${Math.floor(place / each) * this.plan.rowHeight}px)`;
-    const row = this.store.row(place);
-    const label = row ? (about.classes[row[2]]?.[0] ?? "") : "";
-    const state = { row, label, selected: isIn(selected.spans, place), active: place === this.active };
-    if (tile instanceof Strip) {
-      const views = Array.from({ length: this.plan.columns }, (_, epoch) =>
-        row && this.store.picture(`seen ${row[0]} ${epoch} ${lens.stamp}`));
-      tile.draw({ ...state, views });
-    } else {
-      const caption = row && shown.query.label ? row[1].slice(row[1].lastIndexOf("/") + 1) : label;
-      tile.draw({ ...state, caption, picture: row && this.store.picture(`photo ${row[0]}`) });
-    }
+    const { each, tile: side, rowHeight } = this.plan;
+    tile.element.style.transform = `translate(${(place % each) * (side + GAP)}px, ${Math.floor(place / each) * rowHeight}px)`;
+    tile.draw({ row: this.store.row(place), selected: isIn(spans, place), active: place === this.active });
   }
 
-  private newTile(place: number): Tile | Strip {
-    const id = `${this.name}-${place}`;
-    const tile = this.asModel ? new Strip(id, place) : new Tile(id, place);
+  private newTile(place: number): GridTile {
+    const tile = this.display.newTile(`${this.name}-${place}`, place);
     this.tiles.set(place, tile);
     this.sheet.append(tile.element);
     return tile;
   }
 
   private lacks(first: number, last: number): boolean {
-    const { lens } = this.get();
     for (let place = first; place < last; place += 1) {
       const row = this.store.row(place);
       if (!row || !this.store.isFresh(place)) return true;
-      const key = this.asModel ? `seen ${row[0]} ${this.plan.columns - 1} ${lens.stamp}` : `photo ${row[0]}`;
-      if (!this.store.picture(key)) return true;
+      if (!this.store.picture(this.display.lastKey(row[0], this.plan))) return true;
     }
     return false;
   }
@@ -172,16 +154,13 @@ export class Grid {
   private async askNow(): Promise<void> {
     this.asking = 0;
     const [first, last] = this.inSight(1);
-    const want = `${this.get().shown.version} ${this.get().lens.stamp} ${this.asModel} ${this.plan.columns} ${first} ${last}`;
+    const want = `${this.shown.version} ${this.display.lastKey(0, this.plan)} ${first} ${last}`;
     if (want === this.wanted) return;
     this.wanted = want;
     this.askedAt = performance.now();
-    const epochs = this.asModel ? this.plan.columns : 0;
-    const error = await this.store.ask("look", { view: this.name, first, last, epochs });
-    if (error) this.say(error);
+    const error = await this.store.ask("look", { view: this.name, first, last, epochs: this.display.draws(this.plan) });
+    if (error) this.host.say(error);
   }
-
-  private wanted = "";
 
   /** What was lost on its way is asked for once more. */
   private askAgain(): void {
@@ -205,16 +184,14 @@ export class Grid {
       void this.select(place, place, "toggle");
     } else {
       this.anchor = place;
-      this.open(place);
+      this.host.open(place);
     }
   }
 
   private onKey(event: KeyboardEvent): void {
-    const { shown } = this.get();
     const command = event.ctrlKey || event.metaKey;
-    const each = this.asModel ? 1 : this.plan.columns;
     const page = Math.max(1, Math.floor(this.element.clientHeight / this.plan.rowHeight));
-    const next = neighbour(event.key, this.active, each, page, shown.shown);
+    const next = neighbour(event.key, this.active, this.plan.each, page, this.shown.shown);
     if (next !== undefined && !command) {
       if (event.shiftKey) void this.select(Math.min(this.anchor, next), Math.max(this.anchor, next), "only");
       else this.anchor = next;
@@ -222,7 +199,7 @@ export class Grid {
     } else if (event.key === " ") {
       this.anchor = this.active;
       void this.select(this.active, this.active, "toggle");
-    } else if (event.key === "Enter") this.open(this.active);
+    } else if (event.key === "Enter") this.host.open(this.active);
     else if (event.key === "Escape") void this.select(0, 0, "none");
     else if (event.key.toLowerCase() === "a" && command) void this.select(0, 0, "all");
     else return;
@@ -233,18 +210,13 @@ export class Grid {
   /** Make a place the one that keys act on, and bring it into sight. */
   turnTo(place: number): void {
     this.active = place;
-    const row = this.asModel ? place : Math.floor(place / this.plan.columns);
+    const row = Math.floor(place / this.plan.each);
     this.element.scrollTop = scrollTo(this.plan, row, this.element.scrollTop, this.element.clientHeight);
     this.schedule();
   }
 
   private async select(first: number, last: number, mode: string): Promise<void> {
     const error = await this.store.ask("select", { first, last, mode });
-    if (error) this.say(error);
+    if (error) this.host.say(error);
   }
-}
-
-function waiting(about: About, scan: Scan): string {
-  if (!about.complete) return "The images are being listed.";
-  return scan.state === "running" || about.total ? "No image fits the search." : "There are no images.";
 }

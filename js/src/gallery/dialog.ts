@@ -6,17 +6,30 @@ import { el, OWN_KEYS, setText, show } from "../lib/dom";
 import { count, figure } from "../lib/wording";
 import { EditButtons } from "./footer";
 import { type About, EXCLUDED, fileName, type OnShow, PARTS, type Row } from "./protocol";
-import type { Store } from "./store";
+import type { Picture, Store } from "./store";
 import { edited, photo } from "./tile";
 
 const FACTS = ["Path", "Size", "Class", "Part", "Edits"] as const;
+
+/** What only some galleries know of an image. */
+export interface Beside {
+  readonly element: HTMLElement;
+  /** Names of its facts. */
+  readonly facts: readonly string[];
+  /** Values of them. */
+  values(row: Row): string[];
+  /** Draw what stands beside the image; gives the picture to show in its place, where there is one. */
+  draw(row: Row): Picture | undefined;
+  /** Whether another class is suggested. */
+  suggests(row: Row): boolean;
+}
 
 export class ImageDialog {
   readonly element: HTMLDialogElement;
   private readonly title = el("h3", { class: "nbft-title" });
   private readonly image = photo();
   private readonly broken = el("p", { class: "nbft-whole-broken" });
-  private readonly values = FACTS.map((name) => ({ name, value: el("dd", {}) }));
+  private readonly values: HTMLElement[];
   private readonly before = button("‹", "Previous image");
   private readonly after = button("›", "Next image");
   private readonly close = button("×", "Close");
@@ -29,14 +42,17 @@ export class ImageDialog {
     private readonly store: Store,
     private readonly turnTo: (place: number) => void,
     signal: AbortSignal,
+    private readonly beside?: Beside,
   ) {
+    const names = [...FACTS, ...(beside?.facts ?? [])];
+    this.values = names.map(() => el("dd", {}));
     this.image.className = "nbft-whole";
     this.edits = new EditButtons(model, (value) => this.edit(value));
-    const facts = el("dl", { class: "nbft-whole-facts" }, ...this.values.flatMap(({ name, value }) => [el("dt", {}, name), value]));
+    const facts = el("dl", { class: "nbft-whole-facts" }, ...names.flatMap((name, index) => [el("dt", {}, name), this.values[index]!]));
     const stage = el("div", { class: "nbft-whole-stage" }, this.before, this.image, this.broken, this.after);
     const head = el("div", { class: "nbft-window-head" }, this.title, this.close);
     this.element = el("dialog", { class: "nbft-window nbft-dialog", "aria-label": "Image", ...OWN_KEYS },
-      head, stage, facts, this.edits.element, this.reply);
+      head, stage, facts, ...(beside ? [beside.element] : []), this.edits.element, this.reply);
     this.before.addEventListener("click", () => this.step(-1));
     this.after.addEventListener("click", () => this.step(1));
     this.close.addEventListener("click", () => this.element.close());
@@ -64,18 +80,18 @@ export class ImageDialog {
     const opened = this.store.opened?.place === this.place ? this.store.opened : undefined;
     const row = this.store.row(this.place) ?? opened?.row;
     if (!row) return;
-    this.drawPicture(row);
+    this.drawPicture(row, this.beside?.draw(row));
     setText(this.title, fileName(row[1]));
     const about = this.model.get("about") as About;
     const size = opened?.width ? `${count(opened.width)} × ${count(opened.height)} px` : "";
     const told = opened?.row[0] === row[0] ? { path: opened.path, size: [size, bytes(opened.bytes)].filter(Boolean).join(", ") } : { path: row[1], size: "" };
     const values = [told.path, told.size, about.classes[row[2]]?.[0] ?? "", PARTS[row[3]]?.[1] ?? "", edited(row[4]) || "none"];
-    this.values.forEach(({ value }, index) => setText(value, values[index] ?? ""));
-    this.edits.draw({ any: row[4] > 0, excluded: (row[4] & EXCLUDED) > 0 });
+    [...values, ...(this.beside?.values(row) ?? [])].forEach((value, index) => setText(this.values[index]!, value));
+    this.edits.draw({ any: row[4] > 0, excluded: (row[4] & EXCLUDED) > 0, suggested: this.beside?.suggests(row) ?? false });
   }
 
-  private drawPicture(row: Row): void {
-    const whole = this.store.picture(`whole ${row[0]}`);
+  private drawPicture(row: Row, instead?: Picture): void {
+    const whole = instead ?? this.store.picture(`whole ${row[0]}`);
     const picture = whole ?? this.store.picture(`photo ${row[0]}`);
     if (picture?.url && this.image.getAttribute("src") !== picture.url) this.image.src = picture.url;
     show(this.image, Boolean(picture?.url));
@@ -121,5 +137,6 @@ function button(words: string, name: string): HTMLButtonElement {
 
 function bytes(value: number): string {
   if (!value) return "";
+  if (value < 1e3) return `${value} B`;
   return value < 1e6 ? `${figure(value / 1e3)} kB` : `${figure(value / 1e6)} MB`;
 }

@@ -4,6 +4,8 @@ export const GAP = 8;
 
 export interface Plan {
   columns: number;
+  /** Images to a row. */
+  each: number;
   /** Side of a picture. */
   tile: number;
   rowHeight: number;
@@ -14,19 +16,20 @@ export interface Plan {
 /** Images side by side, as many to a row as fit. */
 export function photoPlan(width: number, images: number, least: number, caption: number): Plan {
   const columns = Math.max(2, Math.floor((width + GAP) / (least + GAP)));
-  return planned(width, columns, Math.ceil(images / columns), caption);
+  return planned(width, columns, columns, images, caption);
 }
 
 /** One image to a row, in as many views as fit. */
 export function viewsPlan(width: number, images: number, least: number, caption: number, most: number): Plan {
   const columns = Math.min(most, Math.max(2, Math.floor((width + GAP) / (least + GAP))));
-  return planned(width, columns, images, caption);
+  return planned(width, columns, 1, images, caption);
 }
 
-function planned(width: number, columns: number, rows: number, caption: number): Plan {
+function planned(width: number, columns: number, each: number, images: number, caption: number): Plan {
+  const rows = Math.ceil(images / each);
   const tile = Math.max(16, Math.floor((width - GAP * (columns - 1)) / columns));
   const rowHeight = tile + caption + GAP;
-  return { columns, tile, rowHeight, rows, height: Math.max(0, rows * rowHeight - GAP) };
+  return { columns, each, tile, rowHeight, rows, height: Math.max(0, rows * rowHeight - GAP) };
 }
 
 /** First and last row (not included) that are in sight, and `spare` more on either side. */
