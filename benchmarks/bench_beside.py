@@ -8,7 +8,9 @@ caches stay the same. With `--widget` nobody is held still: the notebook is open
 one of its cells shows the widget or does not, block by block. A block's figure is the mean of its
 steps. (Whole runs in turn, with a widget and without, scattered by 5 %, which hid what was asked.)
 Nobody touches the page; with `--age` the run has been going for a while, so that a page is told of
-it less often.
+it less often. A widget that is made counts as a touch for two minutes; with `--away` it does not,
+as when somebody has started a run and gone. Blocks must then be longer than the pause between two
+tellings (`nbfinetune.widgets.follower.LATE_S`).
 
 The notebook: one cell `1+1`, run by JupyterLab's own command in a fresh kernel, then beside a
 widget whose run trains. Timed in the page: from the command to the output, and from the request to
@@ -49,6 +51,7 @@ BATCH = 32
 WATCHES = ("browser and kernel", "kernel", "nobody")
 MODEL = f"model='resnet10t', pretrained=False, image_size=32, batch_size={BATCH}, seed=0, threads=1"
 WIDGET = f"import nbfinetune as nf; nf.FineTuneWidget('digits', {MODEL}, epochs={{epochs}})"
+AWAY = "import nbfinetune.widgets.follower as follower; follower.ATTENDED_S = 0.0"
 TOGGLE = """if globals().get('w') is None:
     w = nf.FineTuneWidget(run=nf.Run.open({run!r})); display(w)
 else:
@@ -180,12 +183,20 @@ def tell_slowdown(beside: str, ratios: np.ndarray) -> None:
 
 
 def slowdown_by_widget(
-    browser: Browser, server: JupyterServer, rounds: int, seconds: float, age: float
+    browser: Browser,
+    server: JupyterServer,
+    rounds: int,
+    seconds: float,
+    age: float,
+    *,
+    away: bool,
 ) -> None:
     """Print how much slower a run's steps are while a notebook that is open shows its widget."""
     page = browser.new_page(viewport=SCREEN)
     notebook = NotebookPage(page, server, "widget")
     notebook.open()
+    if away:
+        notebook.run(AWAY)
     notebook.run(f"import nbfinetune as nf; nf.fine_tune('digits', {MODEL}, epochs=10_000).id")
     run: Run = wait_until(lambda: runs(notebook.home), page=page)[-1]
     wait_until(lambda: len(run.metrics("step")), 60, page)
@@ -301,6 +312,7 @@ def main() -> None:
     asked.add_argument("--executions", type=int, default=40, help="of 1+1; 0 leaves them out")
     asked.add_argument("--age", type=float, default=0, help="seconds that the run has had before")
     asked.add_argument("--widget", action="store_true", help="with and without it, page open")
+    asked.add_argument("--away", action="store_true", help="nobody has touched the page of late")
     chosen = asked.parse_args()
     print(f"load before: {os.getloadavg()}")
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as started:
@@ -313,8 +325,11 @@ def main() -> None:
             if chosen.executions:
                 kernel_latency(server.root, chosen.executions)
                 latency(browser, server, chosen.executions)
-            measure = slowdown_by_widget if chosen.widget else slowdown
-            measure(browser, server, chosen.rounds, chosen.seconds, chosen.age)
+            asked_for = (browser, server, chosen.rounds, chosen.seconds, chosen.age)
+            if chosen.widget:
+                slowdown_by_widget(*asked_for, away=chosen.away)
+            else:
+                slowdown(*asked_for)
         browser.close()
     print(f"load after: {os.getloadavg()}")
 

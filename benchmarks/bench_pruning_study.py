@@ -24,8 +24,7 @@ from pathlib import Path
 import nbfinetune as nf
 from nbfinetune.records import ChannelsRemoved
 from nbfinetune.runner import standby
-from nbfinetune.runner.pruning_study import PruningStudy
-from nbfinetune.runner.standing_by import STUDY
+from nbfinetune.runner.pruning_study import MODULE, PruningStudy
 
 AMOUNTS = (0.15, 0.33, 0.45, 0.57, 0.69)
 
@@ -83,7 +82,7 @@ def first_points(run: nf.Run, rounds: int) -> None:
 
 def end_standby() -> None:
     """Have no process wait."""
-    waiting = standby.take_for(STUDY)
+    waiting = standby.take_for(MODULE)
     if waiting is not None and waiting.stdin is not None:
         waiting.stdin.close()
         waiting.wait()
