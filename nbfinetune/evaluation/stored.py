@@ -59,9 +59,21 @@ def stored_evaluation(run_folder: Path, temperature: float | None = None) -> Eva
         If they are damaged, or do not fit the run's index.
     """
     stored = stored_predictions(run_folder)
-    if stored is None:
-        return None
-    kept, index = stored
+    return None if stored is None else evaluation_of(*stored, temperature)
+
+
+def evaluation_of(
+    kept: Predictions, index: ImageIndex, temperature: float | None = None
+) -> Evaluation:
+    """Evaluation of predictions that have been read; the file may be of a newer model by now.
+
+    Parameters
+    ----------
+    kept : Predictions
+        Their ids are numbers in `index`.
+    temperature : float, optional
+        As for `stored_evaluation`.
+    """
     return Evaluation.from_logits(
         kept.logits,
         kept.labels,

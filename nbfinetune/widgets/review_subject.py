@@ -16,7 +16,7 @@ from nbfinetune.data.machine import scratch_folder
 from nbfinetune.data.sources import Accepted
 from nbfinetune.errors import DataError, RunError
 from nbfinetune.evaluation.metrics import Predictions
-from nbfinetune.evaluation.stored import stored_evaluation, stored_predictions
+from nbfinetune.evaluation.stored import evaluation_of, stored_predictions
 from nbfinetune.records import LIVE
 from nbfinetune.runner.asked_model import AskedModel
 from nbfinetune.runner.question import Question
@@ -86,7 +86,8 @@ class OfRun(Subject):
             raise RunError(_why_none(run))
         kept, index = stored
         place = (run.config.data.source, run.path)
-        return Review(self.title, index, kept, place, partial(_stored, run.path), lambda _: run)
+        measure = partial(evaluation_of, kept, index)
+        return Review(self.title, index, kept, place, measure, lambda _: run)
 
     def why_not_again(self) -> str:
         """Nothing is against it."""
@@ -227,10 +228,3 @@ def _why_none(run: Run) -> str:
         )
     remedy = "wait for the end of an epoch" if run.status in LIVE else "resume() it"
     return f"run {run.id} has no best model to evaluate yet (it is {run.status}); {remedy}"
-
-
-def _stored(folder: Path) -> Evaluation:
-    found = stored_evaluation(folder)
-    if found is None:
-        raise RunError(f"the predictions of {folder.name} are gone; resume() it or train anew")
-    return found
