@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 from torch import Tensor, nn
+
+STEP_S = 0.02
+"""Least time between two batches of an `Unhurried` network."""
 
 
 def small_cnn(num_classes: int) -> nn.Module:
@@ -26,6 +31,24 @@ def no_norm(num_classes: int) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(num_classes)
     )
+
+
+class Unhurried(nn.Linear):
+    """A head that no machine is so quick with that all is over before a test has acted."""
+
+    _due = 0.0
+
+    def forward(self, features: Tensor) -> Tensor:
+        time.sleep(max(0.0, self._due - time.monotonic()))
+        self._due = time.monotonic() + STEP_S
+        return super().forward(features)
+
+
+def unhurried(num_classes: int) -> nn.Module:
+    """`small_cnn` at a pace."""
+    network = small_cnn(num_classes)
+    network[-1] = Unhurried(16, num_classes)
+    return network
 
 
 class Hungry(nn.Module):
@@ -81,6 +104,13 @@ def wide_cnn(num_classes: int) -> nn.Module:
         nn.Dropout(0.3),
         nn.Linear(1024, num_classes),
     )
+
+
+def unhurried_wide_cnn(num_classes: int) -> nn.Module:
+    """`wide_cnn` at a pace."""
+    network = wide_cnn(num_classes)
+    network[-1] = Unhurried(1024, num_classes)
+    return network
 
 
 def raising(num_classes: int) -> nn.Module:

@@ -100,20 +100,26 @@ class ChartsPage:
         """Deliver what was said; gives the number of messages."""
         waiting = []
         while not self.said.empty():
-            data, buffers = self.said.get()
-            self.bytes += len(json.dumps(data, default=str)) + sum(map(len, buffers))
-            waiting.append(
-                {"data": data, "buffers": [base64.b64encode(b).decode() for b in buffers]}
-            )
-        if waiting:
-            self.page.evaluate("(m) => fromPython(m)", waiting)
+            waiting.append(self.said.get())
+        self._deliver(waiting)
         return len(waiting)
 
-    def lose(self) -> None:
-        """Let the next message get lost on its way."""
-        self.said.get(timeout=10)
+    def lose(self, kind: str) -> None:
+        """Deliver what was said until a message of that kind, which gets lost on its way."""
+        while (said := self.said.get(timeout=60))[0].get("content", {}).get("kind") != kind:
+            self._deliver([said])
 
-    def until(self, condition: str | Callable[[], Any], seconds: float = 15.0) -> Any:
+    def _deliver(self, messages: list[Message]) -> None:
+        packed = []
+        for data, buffers in messages:
+            self.bytes += len(json.dumps(data, default=str)) + sum(map(len, buffers))
+            packed.append(
+                {"data": data, "buffers": [base64.b64encode(b).decode() for b in buffers]}
+            )
+        if packed:
+            self.page.evaluate("(m) => fromPython(m)", packed)
+
+    def until(self, condition: str | Callable[[], Any], seconds: float = 60.0) -> Any:
         """Pump until a script of the page, or a function, says yes."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

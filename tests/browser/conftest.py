@@ -27,7 +27,7 @@ def server(tmp_path_factory):
 def browser():
     playwright = pytest.importorskip("playwright.sync_api")
     program = chromium()
-    playwright.expect.set_options(timeout=30_000)
+    playwright.expect.set_options(timeout=60_000)
     with playwright.sync_playwright() as started:
         if program is None and not Path(started.chromium.executable_path).is_file():
             if os.environ.get("CI") == "true":
@@ -55,7 +55,7 @@ def pytest_runtest_makereport(item, call):
 def page(browser, tmp_path):
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     yield page
     context.close()
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-START_S = 60.0
+START_S = 120.0
 
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {
@@ -50,7 +50,7 @@ class JupyterServer:
         """Call the server's REST interface."""
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(self.url + path, method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             body = reply.read()
         return json.loads(body) if body else None
 
@@ -81,7 +81,7 @@ def serving(folder: Path):
         yield server
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 def write_settings(folder: Path, settings: dict[str, dict[str, Any]]) -> None:

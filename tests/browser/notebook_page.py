@@ -54,17 +54,17 @@ class NotebookPage:
         """Save, and load the page anew, as a person does with F5."""
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
-        wait_until(lambda: "widget-view" in (self.folder / "nb.ipynb").read_text(), 30, self.page)
+        wait_until(lambda: "widget-view" in (self.folder / "nb.ipynb").read_text(), page=self.page)
         self.page.reload()
         self.await_idle()
 
     def await_idle(self) -> None:
         """Wait until the kernel has nothing to do."""
         idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
-        self.page.locator(idle).first.wait_for(timeout=60_000)
-        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+        self.page.locator(idle).first.wait_for(timeout=120_000)
+        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=120_000)
         # The page says idle before it is connected, and then forgets the first cell.
-        wait_until(self._is_connected, 60, self.page)
+        wait_until(self._is_connected, 120, self.page)
 
     def _is_connected(self) -> bool:
         kernels = [session["kernel"] for session in self._sessions()]
@@ -86,7 +86,12 @@ class NotebookPage:
         """Restart the kernel, as the menu does."""
         self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
         self.page.get_by_role("menuitem", name=re.compile(r"^Restart Kernel…")).first.click()
-        self.page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+        confirm = self.page.get_by_role("dialog").get_by_role(
+            "button", name="Confirm Kernel Restart"
+        )
+        # Until the server has answered, the kernel that is to go is idle.
+        with self.page.expect_response(re.compile(r"/api/kernels/[^/]+/restart")):
+            confirm.click()
         self.await_idle()
 
     def interrupt_kernel(self) -> None:
@@ -126,7 +131,7 @@ class NotebookPage:
         return self.page.locator(".nbft-panel").get_by_label(label, exact=True).first
 
 
-def wait_until(condition: Callable[[], T], timeout_s: float = 30.0, page: Any = None) -> T:
+def wait_until(condition: Callable[[], T], timeout_s: float = 60.0, page: Any = None) -> T:
     """Result of `condition` as soon as it is true.
 
     Parameters

@@ -19,7 +19,7 @@ CELL = (
     "epochs=2)\n"
     "w"
 )
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 
 
 def test_a_person_trains_evaluates_relabels_exports_and_trains_again(

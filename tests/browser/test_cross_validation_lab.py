@@ -29,6 +29,7 @@ def begun(home: Path, fold: int, steps: int, folder: Path, *, over: bool) -> Run
     index = index_of(fold, root=str(folder))
     run = fold_run(home, fold, None, config=photos(folder), index=index)
     with RunStore.open(run.path) as store:
+        assert over or store.claim(os.getpid())
         store.append([started(), *progress(1, steps), *([FINISHED] if over else [])])
     return run
 

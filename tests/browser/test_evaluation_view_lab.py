@@ -83,7 +83,7 @@ class View:
         self.matrix.locator(".main-svg").first.wait_for()
         expect(self.tiles().first).to_be_visible()
         drawn = "i => i.naturalWidth > 0"
-        wait_until(lambda: self.tiles().first.locator("img").evaluate(drawn), 30, self.page)
+        wait_until(lambda: self.tiles().first.locator("img").evaluate(drawn), page=self.page)
         return self
 
     def cells(self) -> list[tuple[int, int, int]]:

@@ -30,8 +30,9 @@ def test_charts_move_on_while_a_cell_is_busy(tmp_path, new_notebook, app):
         if folder := os.environ.get("NBFINETUNE_SCREENSHOTS"):
             page.screenshot(path=f"{folder}/charts-{app}.png")
         # The picture for the saved notebook is there, and out of sight.
-        assert cell.locator("img[src*='nbft-still'], svg[id^='nbft-still']").count() == 1
-        expect(cell.locator("img[src*='nbft-still'], svg[id^='nbft-still']")).to_be_hidden()
+        still = cell.locator("img[src*='nbft-still'], svg[id^='nbft-still']")
+        expect(still).to_have_count(1)
+        expect(still).to_be_hidden()
         store.append(list(progress(181, 200)))
         page.wait_for_function(END.format(200))
     assert errors == []

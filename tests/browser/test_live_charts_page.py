@@ -102,7 +102,7 @@ def test_a_message_that_was_lost_is_noticed_and_made_good(run, open_charts):
     charts = open_charts(run.path)
     drawn(charts, "Loss", 150)
     run.append([step_done(151)])
-    charts.lose()
+    charts.lose("delta")
     run.append([step_done(152)])
     drawn(charts, "Loss", 152)
     assert charts.page.evaluate("sent.filter((m) => m.type === 'snapshot').length") >= 2
@@ -177,7 +177,7 @@ def test_smoothing_and_logarithm_have_names_and_reach_python(run, open_charts):
     charts.page.get_by_role("checkbox", name="Logarithmic loss").check()
     log = "document.querySelector(\"[aria-label='Loss'] .nbft-plot\").layout.yaxis.type === 'log'"
     charts.until(log)
-    assert charts.charts.log_loss
+    charts.until(lambda: charts.charts.log_loss)
 
 
 def test_edits_are_marked_on_the_time_line(run, open_charts):
@@ -201,7 +201,7 @@ def test_runs_are_laid_over_each_other_and_hidden_by_a_click(tmp_path, run, open
             "!document.querySelector(\"[aria-label='Loss'] .nbft-plot\").data"
             ".some((trace) => trace.x.at(-1) === 60)"
         )
-        assert charts.charts.hidden[-1] == "run:1"
+        charts.until(lambda: charts.charts.hidden[-1:] == ["run:1"])
 
 
 def test_the_colours_follow_the_theme(run, open_charts):

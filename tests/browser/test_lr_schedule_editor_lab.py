@@ -228,7 +228,7 @@ def test_a_rate_that_was_found_is_taken_by_dragging_its_mark(notebook: NotebookP
     find = region(notebook).get_by_role("button", name="Find", exact=True)
     find.click()
     marks = region(notebook).get_by_role("button", name=re.compile(r"^Take "))
-    expect(marks.first).to_be_visible(timeout=90_000)
+    expect(marks.first).to_be_visible(timeout=180_000)
     expect(find).to_be_visible()
     assert runs(notebook.home) == [], "a search leaves no run behind"
     rate = float(marks.first.get_attribute("data-rate") or "nan")

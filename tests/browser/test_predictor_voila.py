@@ -43,12 +43,12 @@ def site(tmp_path: Path) -> Iterator[str]:
         )
     try:
         said = tmp_path / "voila.log"
-        wait_until(lambda: process.poll() is not None or f":{port}" in said.read_text(), 60)
+        wait_until(lambda: process.poll() is not None or f":{port}" in said.read_text(), 120)
         assert process.poll() is None, said.read_text()[-2000:]
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 def test_a_visitor_drops_a_picture_and_has_the_answer(site: str, page: Page) -> None:

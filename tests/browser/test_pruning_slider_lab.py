@@ -94,7 +94,7 @@ def test_a_trained_model_is_measured_cut_and_recovered(notebook: NotebookPage) -
     notebook.page.wait_for_function(f"({TRACE})('here')?.[0][0] === 0.49")
     dot, thumb = notebook.page.evaluate(PLACES, 0.49)
     assert abs(dot - thumb) < 1
-    wait_until(lambda: "0.49" in _said(notebook, "slider.amount"), 30, notebook.page)
+    wait_until(lambda: "0.49" in _said(notebook, "slider.amount"), page=notebook.page)
 
     region(notebook).get_by_text(re.compile("^Layers: ")).click()
     layers = region(notebook).get_by_role("list", name="Layers").get_by_role("listitem")

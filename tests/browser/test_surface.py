@@ -20,7 +20,7 @@ SURFACE = (
     "image_size=32, epochs=500)\n"
     "w"
 )
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 PLOTS = """[...document.querySelectorAll('[aria-label="Loss"] .js-plotly-plot')]"""
 POINTS = f"""() => Math.max(0, ...{PLOTS}
     .flatMap(plot => plot.data.map(trace => trace.x?.length ?? 0)))"""
@@ -157,7 +157,7 @@ def test_a_worker_that_dies_shows_as_interrupted_with_a_resume_button(
     run = begin(notebook)
     with RunStore.open(run.path) as store:
         os.kill(store.worker().pid, signal.SIGKILL)
-    expect(notebook.status()).to_contain_text("interrupted", timeout=5_000)
+    says(notebook, "interrupted")
     notebook.button("Resume").click()
     says(notebook, "running")
 

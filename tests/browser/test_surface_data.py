@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 CELL = (
     "import nbfinetune as nf\n"
     "w = nf.FineTuneWidget('photos', model='resnet10t', pretrained=False, image_size=32, "
-    "epochs=500)\n"
+    "epochs=50_000)\n"
     "w"
 )
 

@@ -57,7 +57,7 @@ def test_a_saved_notebook_without_its_kernel_shows_picture_and_table(
     notebook.button("Stop").click()
     says(notebook, "stopped")
     saved = notebook.page.locator("[id^=nbft-saved]")
-    wait_until(saved.count, page=notebook.page)
+    expect(saved.first).to_contain_text("stopped")
     notebook.page.keyboard.press("Control+s")
     path = notebook.folder / "nb.ipynb"
     wait_until(lambda: "stopped" in path.read_text(), page=notebook.page)

@@ -15,7 +15,12 @@ from nbfinetune.data.cache_files import caches_home
 from nbfinetune.records import CacheUnused, RunRestored
 from nbfinetune.store import RunStore
 
-SETTINGS = {"model": "factories:wide_cnn", "epochs": 8, "checkpoint_every_s": 0.0, "seed": 5}
+SETTINGS = {
+    "model": "factories:unhurried_wide_cnn",
+    "epochs": 20,
+    "checkpoint_every_s": 0.0,
+    "seed": 5,
+}
 
 BYTES = 3 * 30 * 35
 """Of a photo at its stored size."""

@@ -24,7 +24,7 @@ def test_two_processes_train_as_one(small):
 
 @pytest.mark.slow
 def test_two_processes_are_steered_as_one(small, until):
-    run = small(devices=2, epochs=3000)
+    run = small(devices=2, epochs=100_000)
     until(lambda: len(run.metrics("step")) > 3)
     run.pause()
     held = len(run.metrics("step"))

@@ -53,8 +53,8 @@ def assert_equal_runs(one: nf.Run, other: nf.Run) -> None:
 
 
 SETTINGS: dict[str, Any] = {
-    "model": "factories:wide_cnn",
-    "epochs": 12,
+    "model": "factories:unhurried_wide_cnn",
+    "epochs": 20,
     "ema": 0.9,
     "mixup": 0.2,
     "checkpoint_every_s": 0.0,
@@ -75,7 +75,7 @@ def test_a_run_killed_at_random_moments_and_resumed_ends_bit_for_bit_alike(small
     killed_while_writing = 0
     for number in range(kills):
         start = len(run.metrics("step"))
-        goal = start + moments.randint(1, 120 // kills)
+        goal = start + moments.randint(1, 12)
         until(lambda goal=goal: len(run.metrics("step")) >= goal)
         if number % 2:
             until(lambda: half_written(run.path / "checkpoints"))
@@ -102,7 +102,7 @@ EDITED: dict[str, Any] = {
     "pooling": "gem",
     "train_stages": 1,
     "freeze_epochs": 2,
-    "epochs": 4,
+    "epochs": 10,
     "checkpoint_every_s": 0.0,
 }
 
@@ -128,7 +128,7 @@ def test_a_cut_model_goes_on_bit_for_bit_and_is_used_like_any_other(small, photo
 
 
 def test_edits_come_again_at_their_step_after_a_kill(small, until):
-    run = small(epochs=400, checkpoint_every_s=3600.0)
+    run = small(epochs=50_000, checkpoint_every_s=3600.0)
     until(lambda: len(run.metrics("step")) > 20)
     edited = run.set_schedule(Constant(lr=1e-4)).step
     until(lambda: len(run.metrics("step")) > edited + 20)
@@ -148,12 +148,13 @@ def test_edits_come_again_at_their_step_after_a_kill(small, until):
 
 @pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_begins_again(small, until):
-    run = small(epochs=3, checkpoint_every_s=3600.0)
+    settings = {"model": "factories:unhurried", "epochs": 8}
+    run = small(**settings, checkpoint_every_s=3600.0)
     until(lambda: len(run.metrics("step")) > 3)
     kill(run)
     until(lambda: run.status == "interrupted")
     run.resume()
     run.wait(progress=False)
     assert run.status == "finished"
-    assert [e.epoch for e in run.events() if isinstance(e, EpochDone)] == [1, 2, 3]
-    assert_equal_runs(small(epochs=3).wait(progress=False), run)
+    assert [e.epoch for e in run.events() if isinstance(e, EpochDone)] == [*range(1, 9)]
+    assert_equal_runs(small(**settings).wait(progress=False), run)

@@ -15,10 +15,11 @@ import nbfinetune as nf
 from nbfinetune.records import FeaturesKept, PhaseStarted, RunRestored
 
 SETTINGS: dict[str, Any] = {
+    "model": "factories:unhurried",
     "freeze": "backbone",
     "feature_views": 2,
     "augment": "strong",
-    "epochs": 60,
+    "epochs": 40,
     "ema": 0.9,
     "checkpoint_every_s": 0.0,
 }
@@ -53,7 +54,7 @@ def test_a_run_killed_before_while_and_after_features_are_made_again_ends_alike(
     alone = small(**SETTINGS).wait(progress=False)
     run = small(**SETTINGS)
     until(lambda: len(run.metrics("step")) > 5)
-    for seen in (15, 60, 300):
+    for seen in (15, 60, 200):
         kill(run)
         until(lambda: run.status == "interrupted")
         run.resume()
@@ -79,11 +80,13 @@ def _makes_features(event: Any, since: float) -> bool:
 
 @pytest.mark.slow
 def test_a_run_on_kept_features_is_done_again_bit_for_bit(small, until):
-    run = small(**SETTINGS | {"epochs": 400})
+    run = small(**SETTINGS | {"model": "factories:small_cnn", "epochs": 50_000})
     until(lambda: len(run.metrics("step")) > 300)
     run.set_optimizer(weight_decay=0.3)
     until(lambda: len(run.metrics("step")) > 500)
+    run.pause()
     run.set_schedule(run.config.schedule, epochs=len(run.metrics()) + 3)
+    run.resume()
     run.wait(progress=False)
     again = nf.fine_tune(replay=run)
     again.wait(progress=False)

@@ -28,7 +28,7 @@ def parameters(model) -> int:
 
 @pytest.mark.slow
 def test_a_paused_run_loses_channels_is_killed_and_gives_a_small_model(small, until):
-    run = small(epochs=5000, ema=0.9, checkpoint_every_s=3600.0)
+    run = small(epochs=100_000, ema=0.9, checkpoint_every_s=3600.0)
     until(lambda: run.metrics()["accuracy"].size > 0)
     run.pause()
     applied = run.prune(0.5, method="structured", round_to=1, live=True)
@@ -51,7 +51,7 @@ def test_a_paused_run_loses_channels_is_killed_and_gives_a_small_model(small, un
 
 
 def test_weights_go_from_a_live_run(small, until):
-    run = small(epochs=5000)
+    run = small(epochs=100_000)
     until(lambda: steps(run) > 3)
     with pytest.raises(ConfigError, match="belongs to a new run"):
         run.prune(0.5, live=True, recover_epochs=1)
@@ -125,7 +125,7 @@ def whole(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_run_without_a_best_model_says_so(small):
-    run = small(epochs=5000)
+    run = small(epochs=100_000)
     run.pause()
     if last(run, EpochDone):
         pytest.skip("an epoch has ended before the pause")
@@ -135,7 +135,7 @@ def test_a_run_without_a_best_model_says_so(small):
 
 @pytest.mark.slow
 def test_two_processes_lose_the_same_channels(small, until):
-    run = small(devices=2, epochs=3000)
+    run = small(devices=2, epochs=100_000)
     until(lambda: steps(run) > 3)
     for prune in ({"method": "structured", "round_to": 1, "live": True}, {}):
         run.prune(0.4, **prune)

@@ -60,7 +60,7 @@ def test_half_of_the_work_goes_and_what_is_left_is_a_run_like_any_other(whole, t
 
 @pytest.mark.slow
 def test_a_pruned_run_that_was_stopped_goes_on_bit_for_bit(whole, until):
-    wishes = {"method": "structured", "target": "parameters", "recover_epochs": 3, "ema": 0.9}
+    wishes = {"method": "structured", "target": "parameters", "recover_epochs": 6, "ema": 0.9}
     alone = whole.prune(0.4, **wishes)
     alone.wait(progress=False)
     other = whole.prune(0.4, **wishes)

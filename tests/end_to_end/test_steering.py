@@ -23,7 +23,7 @@ def steps(run: nf.Run) -> int:
 
 @pytest.fixture
 def running(small, until):
-    run = small(epochs=5000)
+    run = small(epochs=100_000)
     until(lambda: steps(run) > 3)
     return run
 

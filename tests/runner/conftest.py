@@ -27,7 +27,7 @@ LONG = 100_000
 def until() -> Callable[[Callable[[], object]], None]:
     """Wait for a condition, or fail after a while."""
 
-    def wait(condition: Callable[[], object], deadline_s: float = 30.0) -> None:
+    def wait(condition: Callable[[], object], deadline_s: float = 120.0) -> None:
         end = time.monotonic() + deadline_s
         while not condition():
             assert time.monotonic() < end, "this never came true"

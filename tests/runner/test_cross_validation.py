@@ -53,7 +53,7 @@ SETTINGS = {
     "device": "cpu",
     "augment": "none",
 }
-GOES_ON = {**SETTINGS, "epochs": 3000}
+GOES_ON = {**SETTINGS, "epochs": 100_000}
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +177,7 @@ def test_folds_come_in_the_background_and_can_be_stopped_and_gone_on_with(until)
         f"Fold 2 of 2 is not counted: run {cv.runs[1].id} is running.",
     )
     cv.runs[1].stop()
-    cv.wait(progress=False, timeout_s=60)
+    cv.wait(progress=False, timeout_s=120)
     assert cv.status == "finished"
     assert len(cv.evaluate()) == 30
 
@@ -222,14 +222,14 @@ def test_what_breaks_it_off_is_told_and_it_can_go_on(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(fold_driver.FoldDriver, "_follow", full)
     cv = cross_validate(shades(), folds=2, wait=False, model="factories:small_cnn", **SETTINGS)
     with pytest.raises(RunError, match=r"broke off: .*No space left.*resume\(\) goes on"):
-        cv.wait(progress=False, timeout_s=60)
+        cv.wait(progress=False, timeout_s=120)
     assert cv.status == "failed"
     assert "No space left" in cv.trouble
     monkeypatch.undo()
     assert fold_driver.begin is begin
-    cv.resume().wait(progress=False, timeout_s=100)
+    cv.resume().wait(progress=False, timeout_s=200)
     assert (cv.status, cv.trouble) == ("finished", "")
-    cv.resume().wait(progress=False, timeout_s=10)
+    cv.resume().wait(progress=False, timeout_s=60)
     assert len(cv.runs) == 2
 
 

@@ -26,6 +26,8 @@ from nbfinetune.runner.lr_finding import LRFinder, find_lr
 from nbfinetune.runner.settings import adjusted, configure
 from nbfinetune.schedules import Cosine, default_lr
 
+UNHURRIED = {**SMALL, "model": "factories:unhurried"}
+
 
 def stripes(images: int = 160) -> tuple[np.ndarray, np.ndarray]:
     """Four classes that differ by where the bright stripe is."""
@@ -121,7 +123,7 @@ def test_the_standby_does_the_search(finder, until):
 
 
 def test_a_live_run_holds_searches_and_goes_on(tmp_path, until):
-    run = nf.fine_tune(stripes(), epochs=5000, lr=1e-3, **SMALL)
+    run = nf.fine_tune(stripes(), epochs=100_000, lr=1e-3, **UNHURRIED)
     until(lambda: len(run.metrics("step")) > 3)
     found = nf.find_lr(run, progress=False, timeout_s=120)
     done = len(run.metrics("step"))
@@ -162,15 +164,14 @@ def test_auto_is_a_rate_for_any_preset_and_travels_to_a_replay(until):
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_while_it_searches_ends_like_one_that_was_left_alone(kill, until):
-    settings = {**SMALL, "lr": "auto", "epochs": 2}
+    settings = {**UNHURRIED, "lr": "auto", "epochs": 2}
     killed = nf.fine_tune(stripes(), **settings)
-    until(lambda: any(isinstance(event, RateTried) for event in killed.events()), 60)
+    until(lambda: any(isinstance(event, RateTried) for event in killed.events()))
     kill(killed)
-    until(lambda: killed.status != "running")
-    alone = nf.fine_tune(stripes(), **settings).wait(progress=False, timeout_s=100)
-    if killed.status == "interrupted":
-        killed.resume()
-    killed.wait(progress=False, timeout_s=100)
+    until(lambda: killed.status == "interrupted")
+    alone = nf.fine_tune(stripes(), **settings).wait(progress=False, timeout_s=200)
+    killed.resume()
+    killed.wait(progress=False, timeout_s=200)
     assert killed.metrics()["val_loss"].tolist() == alone.metrics()["val_loss"].tolist()
     assert killed.metrics("step")["lr"].tolist() == alone.metrics("step")["lr"].tolist()
 

@@ -49,16 +49,18 @@ def test_a_run_that_was_edited_by_hand_is_done_again_bit_for_bit(tmp_path, monke
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(4), 60)
     images = rng.integers(0, 200, (240, 16, 16, 3)).astype(np.uint8) + labels[:, None, None, None]
-    run = nf.fine_tune((images.astype(np.uint8), labels), epochs=400, **SETTINGS)
-    answers = [run.set_schedule(through([(0, 1e-2), (1, 1e-3)], piece="log"), epochs=300)]
+    run = nf.fine_tune((images.astype(np.uint8), labels), epochs=100_000, **SETTINGS)
+    answers = [run.set_schedule(through([(0, 1e-2), (1, 1e-3)], piece="log"), epochs=90_000)]
     answers.append(run.set_optimizer(weight_decay=0.2))
     first = len(run.metrics())
     until(lambda: len(run.metrics()) >= first + 2)
+    run.pause()  # or the epoch that is to be the last is over by then
     answers.append(run.set_schedule(Constant(lr=1e-3), epochs=len(run.metrics()) + 3))
-    run.wait(progress=False, timeout_s=60)
+    run.resume()
+    run.wait(progress=False, timeout_s=120)
     again = nf.fine_tune(replay=run)
     assert [p.step for p in again.config.planned] == [answer.step for answer in answers]
-    again.wait(progress=False, timeout_s=60)
+    again.wait(progress=False, timeout_s=120)
     theirs = weights(run)
     for name, values in weights(again).items():
         assert np.array_equal(values, theirs[name]), name

@@ -30,9 +30,9 @@ SETTINGS = {
     "loader_threads": 1,
     "augment": "none",
 }
-RATES, EPOCHS = [1e-3, 3e-2, 1e-7, 1e30], 100
+RATES, EPOCHS = [1e-3, 3e-2, 1e-7, 1e30], 40
 
-LONG = 3000
+LONG = 100_000
 """Epochs of runs that do not end by themselves in the time of a test."""
 
 
@@ -70,7 +70,8 @@ def over(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NBFINETUNE_HOME", str(tmp_path_factory.mktemp("runs")))
         patch.setenv("NBFINETUNE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        sweep = nf.sweep(stripes(), lrs=RATES, epochs=EPOCHS, monitor="val_loss", **SETTINGS)
+        settings = SETTINGS | {"model": "factories:unhurried"}
+        sweep = nf.sweep(stripes(), lrs=RATES, epochs=EPOCHS, monitor="val_loss", **settings)
         assert sweep.status == "running"
         return sweep.wait(progress=False, timeout_s=200)
 
@@ -106,7 +107,7 @@ def test_a_sweep_is_drawn_and_opened_again(over):
 
 
 def test_the_best_is_promoted_to_a_full_run_with_the_same_split(over):
-    full = over.promote(epochs=4).wait(progress=False, timeout_s=100)
+    full = over.promote(epochs=4).wait(progress=False, timeout_s=200)
     assert full.config.schedule == over.best.config.schedule
     assert len(full.metrics()) == full.config.training.epochs == 4
     mine, best = (np.load(run.path / "predictions" / "best.npz") for run in (full, over.best))
@@ -121,10 +122,10 @@ def test_what_breaks_a_sweep_off_is_told_and_it_can_go_on(monkeypatch):
     monkeypatch.setattr(sweep_driver.Conductor, "_next", full)
     sweep = nf.sweep(stripes(), lrs=[1e-2], epochs=1, **SETTINGS)
     with pytest.raises(RunError, match=r"broke off: .*No space left.*resume\(\) goes on"):
-        sweep.wait(progress=False, timeout_s=60)
+        sweep.wait(progress=False, timeout_s=120)
     assert sweep.status == "stopped"
     monkeypatch.undo()
-    sweep = nf.Sweep.open(sweep.path).resume().wait(progress=False, timeout_s=100)
+    sweep = nf.Sweep.open(sweep.path).resume().wait(progress=False, timeout_s=200)
     assert sweep.status == "finished"
 
 

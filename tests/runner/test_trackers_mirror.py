@@ -47,7 +47,7 @@ def track_to(lines: Path):
     yield start
     for mirror in made:
         if mirror._process is not None:
-            mirror._process.wait(30)  # it leaves with its run
+            mirror._process.wait(120)  # it leaves with its run
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def said(recwarn: pytest.WarningsRecorder) -> list[str]:
 
 def test_a_run_that_is_over_is_mirrored_at_once_with_its_end(over, track_to, lines):
     assert mirrored_to(over) == {}
-    mirror = track_to(over).wait(60)
+    mirror = track_to(over).wait(120)
     assert mirrored_to(over) == {"mirrored to": "mlflow (done)"}
     assert steps(lines) == list(range(1, STEPS + 1))
     assert steps(lines, "epoch/accuracy") == list(range(100, STEPS + 1, 100))
@@ -83,7 +83,7 @@ def test_a_run_that_is_over_is_mirrored_at_once_with_its_end(over, track_to, lin
 
 
 def test_a_target_that_has_everything_is_not_opened_again(over, track_to, lines):
-    track_to(over).wait(60)
+    track_to(over).wait(120)
     before = told(lines)
     assert track_to(over).wait(0).status == "done"
     assert told(lines) == before
@@ -98,7 +98,7 @@ def test_tracking_a_live_run_twice_keeps_one_mirror(training, track_to, lines, u
     with pytest.raises(RunTimeout, match="is still at work after 0 s"):
         second.wait(0)
     training.stop()
-    second.wait(60)
+    second.wait(120)
     assert [words[0] for words in told(lines)].count("opened") == 1
     taken = len(training.metrics("step"))
     assert steps(lines) == list(range(1, taken + 1))
@@ -115,7 +115,7 @@ def test_another_mirror_goes_on_where_a_killed_one_was_without_doubles(
     assert known.status == "interrupted"
     known.go_on()
     training.stop()
-    known.wait(60)
+    known.wait(120)
     assert [words[0] for words in told(lines)].count("opened") == 2
     taken = len(training.metrics("step"))
     assert Counter(steps(lines)) == Counter(range(1, taken + 1))
@@ -124,11 +124,11 @@ def test_another_mirror_goes_on_where_a_killed_one_was_without_doubles(
 def test_a_run_that_is_resumed_goes_on_in_the_same_mirror(home, track_to, lines):
     with chart_runs.filled(home / "again", 150) as store:
         store.append([RunStopped(step=150, best_epoch=1)])
-        track_to(store.path).wait(60)
+        track_to(store.path).wait(120)
         store.rewind(120)
         store.append([RunRestored(step=120), *chart_runs.progress(121, 180)])
         store.append([RunFinished(step=180, reason="completed", best_epoch=1)])
-        track_to(store.path).wait(60)
+        track_to(store.path).wait(120)
     assert steps(lines) == list(range(1, 181))
     ends = [words[1] for words in told(lines) if words[0] == "terminated"]
     assert ends == ["KILLED", "FINISHED"]
@@ -144,7 +144,7 @@ def test_a_tracker_that_fails_says_so_once_and_the_run_trains_on(
     full.touch()
     mirror = track_to(training.path)
     with pytest.raises(RunError, match=r"mlflow takes no more \(OSError: No space left"):
-        mirror.wait(60)
+        mirror.wait(120)
     until(lambda: said(recwarn))
     assert said(recwarn) == [mirror.error]
     assert mirrored_to(training.path) == {"mirrored to": f"mlflow (failed: {mirror.error})"}
@@ -157,7 +157,7 @@ def test_a_tracker_that_fails_says_so_once_and_the_run_trains_on(
     full.unlink()
     again = track_to(training.path)
     training.stop()
-    assert again.wait(60).error == ""
+    assert again.wait(120).error == ""
     assert steps(lines) == list(range(1, len(training.metrics("step")) + 1))
 
 
@@ -171,7 +171,7 @@ def test_a_mirror_that_dies_without_a_word_is_told_of(training, track_to, lines,
 
 
 def test_a_bookmark_that_can_not_be_read_says_what_to_do(over, track_to):
-    mirror = track_to(over).wait(60)
+    mirror = track_to(over).wait(120)
     mirror._path.write_text("{}")
     with pytest.raises(StoreError, match="delete it to have the run mirrored from its start"):
         track_to(over)
@@ -203,8 +203,8 @@ def test_a_run_may_begin_with_its_mirrors(lines, until):
     settings = {"model": "factories:small_cnn", "pretrained": False, "image_size": 16}
     run = nf.fine_tune("digits", epochs=1, trackers=where, **settings)
     (mirror,) = mirrors(run.path)
-    run.wait(progress=False, timeout_s=60)
-    assert mirror.wait(60).seq > 0
+    run.wait(progress=False, timeout_s=120)
+    assert mirror.wait(120).seq > 0
     assert steps(lines)[0] == 1
     assert told(lines)[-1] == ["terminated", "FINISHED"]
 

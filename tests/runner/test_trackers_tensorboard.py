@@ -36,7 +36,7 @@ def steps(folder: Path | str, tag: str = "step/loss") -> list[int]:
 
 
 def test_every_measure_is_there_with_its_step_and_its_time(over):
-    mirror = track(over.path, "tensorboard", {}).wait(60)
+    mirror = track(over.path, "tensorboard", {}).wait(120)
     assert mirror.where == str(over.path / "tensorboard")
     found = read(mirror.where)
     losses = found.Scalars("step/loss")
@@ -53,7 +53,7 @@ def test_every_measure_is_there_with_its_step_and_its_time(over):
 
 
 def test_notes_are_texts_at_their_step(over):
-    mirror = track(over.path, "tensorboard", {}).wait(60)
+    mirror = track(over.path, "tensorboard", {}).wait(120)
     notes = read(mirror.where).Tensors("notes")
     assert [(note.step, note.tensor_proto.string_val[0].decode()[:8]) for note in notes] == [
         (0, "training"),
@@ -64,7 +64,7 @@ def test_notes_are_texts_at_their_step(over):
 def test_the_settings_are_hyperparameters(over):
     from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
-    mirror = track(over.path, "tensorboard", {}).wait(60)
+    mirror = track(over.path, "tensorboard", {}).wait(120)
     stored = read(mirror.where).PluginTagToContent("hparams")
     begun, ended = (
         plugin_data_pb2.HParamsPluginData.FromString(stored[tag])
@@ -78,7 +78,7 @@ def test_the_settings_are_hyperparameters(over):
 
 
 def test_a_folder_of_ones_own_has_a_folder_for_each_run(over, tmp_path):
-    mirror = track(over.path, "tensorboard", {"folder": tmp_path / "logs"}).wait(60)
+    mirror = track(over.path, "tensorboard", {"folder": tmp_path / "logs"}).wait(120)
     assert mirror.where == str(tmp_path / "logs" / "over")
     assert len(steps(mirror.where)) == 250
 
@@ -86,22 +86,22 @@ def test_a_folder_of_ones_own_has_a_folder_for_each_run(over, tmp_path):
 def test_a_resumed_run_goes_on_without_doubled_points(home):
     with chart_runs.filled(home / "again", 150) as store:
         store.append([RunStopped(step=150, best_epoch=1)])
-        where = track(store.path, "tensorboard", {}).wait(60).where
+        where = track(store.path, "tensorboard", {}).wait(120).where
         store.rewind(120)
         store.append([RunRestored(step=120), *chart_runs.progress(121, 230)])
         store.append([RunFinished(step=230, reason="completed", best_epoch=2)])
-        track(store.path, "tensorboard", {}).wait(60)
+        track(store.path, "tensorboard", {}).wait(120)
     assert steps(where) == list(range(1, 231))
     assert steps(where, "epoch/accuracy") == [100, 200]
     assert steps(where, "best/accuracy") == [150, 230]
 
 
 def test_what_a_killed_mirror_wrote_but_did_not_mark_is_not_doubled(over):
-    mirror = track(over.path, "tensorboard", {}).wait(60)
+    mirror = track(over.path, "tensorboard", {}).wait(120)
     mark = bookmark.load(mirror._path)
     before = replace(mark, status="mirroring", seq=100, steps_to=99, epochs_to=-1)
     bookmark.save(mirror._path, before)
-    track(over.path, "tensorboard", {}).wait(60)
+    track(over.path, "tensorboard", {}).wait(120)
     assert steps(mirror.where) == list(range(1, 251))
 
 
@@ -109,7 +109,7 @@ def test_a_folder_that_is_a_file_ends_the_mirror_with_words(over, tmp_path, recw
     (tmp_path / "logs").touch()
     mirror = track(over.path, "tensorboard", {"folder": tmp_path / "logs"})
     with pytest.raises(RunError, match=r"tensorboard takes no more \(NotADirectoryError"):
-        mirror.wait(60)
+        mirror.wait(120)
     until(lambda: len(recwarn))
 
 

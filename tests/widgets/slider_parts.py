@@ -19,7 +19,7 @@ from nbfinetune.store import RunStore
 from nbfinetune.store.layout import checkpoint
 from nbfinetune.widgets.pruning_slider import PruningSlider
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 def until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:

@@ -98,7 +98,7 @@ def test_whoever_tells_of_a_run_waits_for_no_view(table: Table, opened: list[Any
     with table.after._guard:
         teller = threading.Thread(target=table.turn_to, args=(1, "finished"))
         teller.start()
-        teller.join(5)
+        teller.join(60)
         assert not teller.is_alive()
     until(lambda: ("evaluation", table.runs[1].id) in opened)
 

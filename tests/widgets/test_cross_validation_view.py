@@ -137,7 +137,7 @@ def test_folds_are_stopped_and_gone_on_with_by_buttons(home, shown):
     images = np.random.default_rng(0).integers(0, 80, (64, 16, 16, 3))
     images += 40 * labels[:, None, None, None]
     data = (images.astype(np.uint8), labels)
-    cv = cross_validate(data, folds=2, epochs=3000, wait=False, **SMALL)
+    cv = cross_validate(data, folds=2, epochs=100_000, wait=False, **SMALL)
     try:
         view = shown(cv)
         until(lambda: view._table.state["rows"][0]["said"].startswith("epoch"))

@@ -31,7 +31,7 @@ from nbfinetune.widgets.listing_ahead import first_images
 from nbfinetune.widgets.model_view import view
 from nbfinetune.widgets.preview_requests import stamp
 
-DEADLINE_S = 20
+DEADLINE_S = 120
 
 
 class Page:

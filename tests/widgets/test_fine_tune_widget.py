@@ -59,7 +59,7 @@ def nobody_stands_by(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def until() -> Callable[..., None]:
     def wait(condition: Callable[[], object]) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < end, "this never came true"
             time.sleep(0.01)
@@ -214,7 +214,7 @@ def test_the_buttons_ask_first_and_say_then_what_became_of_it(
     heard: list[str] = []
     bar.observe(lambda change: heard.append(change["new"]["asked"]), "state")
     assert attached._press("pause", None) == ""
-    assert heard[0] == "pause requested …"
+    assert next(filter(None, heard)) == "pause requested …"
     until(lambda: bar.state["applied"] == "paused at step 2")
     until(lambda: bar.bearings["status"] == "paused")
     until(lambda: bar.state["buttons"]["resume"])

@@ -43,7 +43,7 @@ class Hearing:
             {"content": {"data": {"method": "update", "state": state}}, "buffers": []}
         )
 
-    def until(self, condition, seconds: float = 10.0):
+    def until(self, condition, seconds: float = 60.0):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             while not self.said.empty():
@@ -275,7 +275,7 @@ def test_the_last_picture_travels_with_the_widget_once_the_run_is_over(run, page
     assert page.charts.picture == ""
     run.append([RunFinished(step=150, reason="completed", best_epoch=1)])
     page.until(lambda c: c.get("status") == "finished")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not page.charts.picture and time.monotonic() < deadline:
         time.sleep(0.01)
     assert ET.fromstring(page.charts.picture) is not None

@@ -17,6 +17,7 @@ from chart_runs import filled, progress, step_done
 from msgspec.structs import replace
 
 from nbfinetune.records import CheckpointSaved, EpochDone, RunFinished, RunPaused, RunRestored
+from nbfinetune.widgets import follower as follower_module
 from nbfinetune.widgets.digest import COLUMN
 from nbfinetune.widgets.follower import (
     ATTENDED_S,
@@ -39,7 +40,7 @@ class Listener:
             self.updates.append(update)
             self.heard.notify_all()
 
-    def until(self, condition, seconds: float = 10.0):
+    def until(self, condition, seconds: float = 60.0):
         with self.heard:
             assert self.heard.wait_for(lambda: condition(self.updates), seconds), self.updates
             return list(self.updates)
@@ -67,7 +68,7 @@ def listener(run):
     follower.unsubscribe(made.hear)
 
 
-def ended(follower, seconds: float = 10.0) -> bool:
+def ended(follower, seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while follower._thread is not None and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -111,7 +112,11 @@ def test_a_status_that_changes_without_an_event_is_told(run, listener):
     listener.until(lambda updates: updates[-1].status == "interrupted")
 
 
-def test_steps_wait_where_nobody_is_at_the_page_and_come_when_somebody_does(run, listener):
+def test_steps_wait_where_nobody_is_at_the_page_and_come_when_somebody_does(
+    run, listener, monkeypatch
+):
+    for name in ("UNATTENDED_S", "LATE_S"):
+        monkeypatch.setattr(follower_module, name, 3600.0)
     listener.until(lambda updates: updates)
     follower = listener.follower
     follower._attended_at -= ATTENDED_S
@@ -139,9 +144,9 @@ def test_the_longer_a_run_the_less_a_look_adds_and_the_fewer_there_are(listener)
     for age, attended, alone in paces:
         follower.history.started = replace(started, time=time.time() - age)
         follower._attended_at = time.monotonic()
-        assert follower._pause() == pytest.approx(attended, rel=0.01)
+        assert follower._pause() == pytest.approx(attended, rel=0.1)
         follower._attended_at -= ATTENDED_S
-        assert follower._pause() == pytest.approx(alone, rel=0.01)
+        assert follower._pause() == pytest.approx(alone, rel=0.1)
 
 
 def test_a_pause_is_told_at_once(run, listener):
@@ -163,9 +168,10 @@ def test_it_ends_when_its_last_listener_is_collected(run):
     follower.subscribe(forgotten.hear)
     forgotten.until(lambda updates: updates)
     gone = weakref.ref(forgotten)
-    del forgotten
-    gc.collect()
-    assert gone() is None
+    with follower.lock:  # or it may be being told of something
+        del forgotten
+        gc.collect()
+        assert gone() is None
     assert ended(follower)
 
 

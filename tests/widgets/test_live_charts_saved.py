@@ -16,7 +16,7 @@ from nbfinetune.records import RunFinished
 from nbfinetune.store import RunStore
 with RunStore.open(charts._runs[0].path) as store:
     store.append([RunFinished(step=250, reason="completed", best_epoch=2)])
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 60
 while not charts.picture and time.monotonic() < deadline:
     time.sleep(0.05)
 """
@@ -24,7 +24,7 @@ while not charts.picture and time.monotonic() < deadline:
 
 def executed(*cells: str) -> list:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
+    NotebookClient(notebook, kernel_name="python3", timeout=180).execute()
     return [cell.outputs for cell in notebook.cells]
 
 

@@ -242,8 +242,7 @@ class Worker:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.obeyed, self.refuses = folder, [], ""
-        self.hold = threading.Event()
-        self.hold.set()
+        self.hold = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work)
         self._thread.start()
@@ -251,9 +250,9 @@ class Worker:
     def _work(self) -> None:
         with RunStore.open(self.folder) as store:
             while not self._over.wait(0.005):
-                self.hold.wait()
-                for number, command in store.pending_commands():
-                    self._answer(store, number, command)
+                with self.hold:
+                    for number, command in store.pending_commands():
+                        self._answer(store, number, command)
 
     def _answer(self, store: RunStore, number: int, command: SetSchedule) -> None:
         told = {"step": 250 + len(self.obeyed), "command_id": number, "command": command}
@@ -267,7 +266,6 @@ class Worker:
         store.append([CommandApplied(**told), changed])
 
     def end(self) -> None:
-        self.hold.set()
         self._over.set()
         self._thread.join()
 
@@ -291,7 +289,7 @@ def live(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 
 
 def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end, "this never came true"
         time.sleep(0.01)
@@ -324,17 +322,16 @@ def test_a_rate_that_the_run_has_found_itself_is_that_of_the_curve(
 
 
 def test_a_change_is_requested_then_in_force_from_a_step(live: Page, worker: Worker) -> None:
-    worker.hold.clear()
-    assert not live.editor.state["buttons"][0]["enabled"]
-    live.draw(PEAK, 12)
-    assert live.editor.state["buttons"][0]["enabled"]
-    assert live.say("apply_schedule") == ""
-    assert note(live) == "requested …"
-    worker.hold.set()
+    with worker.hold:
+        assert not live.editor.state["buttons"][0]["enabled"]
+        live.draw(PEAK, 12)
+        assert live.editor.state["buttons"][0]["enabled"]
+        assert live.say("apply_schedule") == ""
+        assert note(live) == "requested …"
     until(lambda: note(live) == "in force from step 250")
     assert worker.obeyed == [SetSchedule(schedule=through(PEAK), epochs=12)]
     until(lambda: live.editor.course["epochs"] == 12)
-    assert not live.editor.state["buttons"][0]["enabled"]
+    until(lambda: not live.editor.state["buttons"][0]["enabled"])
     assert Run(worker.folder).events()[-1].schedule == live.editor.schedule
 
 
@@ -360,13 +357,12 @@ def test_every_change_is_applied_by_itself_if_one_likes(live: Page, worker: Work
 
 
 def test_of_changes_that_wait_only_the_newest_is_sent(live: Page, worker: Worker) -> None:
-    worker.hold.clear()
     heard: list[str] = []
     live.editor.observe(lambda _: heard.append(note(live)), "state")
-    live.say("auto_apply", value=True)
-    for rate in (1, 2, 3, 4):
-        live.say("lr", str(rate))
-    worker.hold.set()
+    with worker.hold:
+        live.say("auto_apply", value=True)
+        for rate in (1, 2, 3, 4):
+            live.say("lr", str(rate))
     until(lambda: note(live).startswith("in force"))
     rates = [command.schedule.lr for command in worker.obeyed]
     assert rates[-1] == 4.0
@@ -423,8 +419,8 @@ def test_the_past_of_a_long_run_is_told_in_few_points_and_seldom() -> None:
 def test_a_plateau_is_drawn_at_the_rate_that_it_has_come_to(live: Page, worker: Worker) -> None:
     Run(worker.folder).set_schedule(Plateau(lr=4e-4))
     until(lambda: isinstance(live.editor.schedule, Plateau))
-    rates = {rate for _, rate, _ in live.editor.curve["points"]}
-    assert list(rates) == [pytest.approx(1e-3 / 250)]
+    rate = [pytest.approx(1e-3 / 250)]
+    until(lambda: list({rate for _, rate, _ in live.editor.curve["points"]}) == rate)
 
 
 def test_knots_with_a_warm_up_of_their_own_are_drawn_where_they_lie() -> None:

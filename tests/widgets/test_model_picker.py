@@ -68,11 +68,15 @@ def sent(picker: ModelPicker, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def until(picker: ModelPicker) -> Callable[..., None]:
     """Wait until a condition holds that is looked at whenever the picker is drawn anew."""
 
+    def drawn(condition: Callable[[], object]) -> bool:
+        with picker._guard:  # or it is drawn in part
+            return bool(condition())
+
     def wait(condition: Callable[[], object]) -> None:
         came = threading.Event()
         picker.observe(lambda _: came.set(), ["card", "choices", "outlook", "state"])
-        while not condition():
-            assert came.wait(30), "this never came true"
+        while not drawn(condition):
+            assert came.wait(120), "this never came true"
             came.clear()
 
     return wait

@@ -37,11 +37,15 @@ def picker(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelPicker]:
 
 @pytest.fixture
 def until(picker: ModelPicker) -> Callable[..., None]:
+    def drawn(condition: Callable[[], object]) -> bool:
+        with picker._guard:  # or it is drawn in part
+            return bool(condition())
+
     came = threading.Event()
     picker.observe(lambda _: came.set(), ["card", "outlook"])
 
     def wait(condition: Callable[[], object]) -> None:
-        while not condition():
+        while not drawn(condition):
             assert came.wait(120), "this never came true"
             came.clear()
 

@@ -81,7 +81,7 @@ def test_torch_is_started_before_the_first_picture_and_the_page_says_so(
     assert page.predictor.pictures[0]["state"] == "waiting"
     process.answer()
     page.answered()
-    assert page.predictor.engine == {"phase": "ready", "words": ""}
+    until(lambda: page.predictor.engine == {"phase": "ready", "words": ""})
 
 
 def test_the_last_twenty_pictures_stay_and_no_file_of_the_others(page: Page) -> None:

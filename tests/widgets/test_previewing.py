@@ -51,7 +51,7 @@ def widget(photos: Path) -> Iterator[FineTuneWidget]:
     widget.close()
 
 
-def until(condition: Callable[[], Any], patience_s: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], patience_s: float = 120.0) -> Any:
     deadline = time.monotonic() + patience_s
     while not (found := condition()):
         assert time.monotonic() < deadline, "this never came true"
