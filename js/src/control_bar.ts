@@ -4,6 +4,7 @@ import type { AnyModel, RenderProps } from "@anywidget/types";
 
 import { type Ask, asker, follow } from "./lib/asking";
 import { el, OWN_KEYS, setAttribute, setText, show } from "./lib/dom";
+import { hideSaved } from "./lib/saved";
 import { Segments } from "./lib/segments";
 import { count, duration, figure, memory } from "./lib/wording";
 
@@ -101,9 +102,8 @@ class BarView {
     const status = el("div", { class: "nbft-status", role: "status" }, this.word, this.phase, figures, this.notes);
     const top = el("div", { class: "nbft-bar-top" }, buttons, status);
     const lines = el("div", { class: "nbft-lines" }, this.plan, this.reply, this.ways.element);
-    // The picture for readers without a kernel is in the way as long as the surface lives.
-    const hiding = el("style", {}, `#${CSS.escape(this.model.get("saved_id") as string)} { display: none }`);
-    root.append(hiding, el("div", { class: "nbft-bar", ...OWN_KEYS }, top, this.bar, lines, this.offer, this.failure.element));
+    hideSaved(this.model, root);
+    root.append(el("div", { class: "nbft-bar", ...OWN_KEYS }, top, this.bar, lines, this.offer, this.failure.element));
   }
 
   private button(name: string, label: string, kind = ""): HTMLButtonElement {

@@ -4,6 +4,7 @@ import type { AnyModel, RenderProps } from "@anywidget/types";
 
 import { type Ask, asker, follow } from "./lib/asking";
 import { el, newId, OWN_KEYS, setAttribute, setText, show } from "./lib/dom";
+import { hideSaved } from "./lib/saved";
 
 interface Form {
   suffix: string;
@@ -27,6 +28,7 @@ const PRESSES: Record<Form["state"], string> = {
 const SIGNS: Partial<Record<Form["state"], string>> = { done: "✓", marked: "⚠", failed: "⚠", exists: "⚠" };
 
 function render({ model, el: root }: RenderProps) {
+  hideSaved(model, root);
   const ending = new AbortController();
   new ExportView(model, root, ending.signal);
   return () => ending.abort();

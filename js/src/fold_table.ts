@@ -5,6 +5,7 @@ import type { AnyModel, RenderProps } from "@anywidget/types";
 import { colour } from "./charts/theme";
 import { type Ask, asker, follow } from "./lib/asking";
 import { el, OWN_KEYS, setAttribute, show } from "./lib/dom";
+import { hideSaved } from "./lib/saved";
 
 interface Row {
   name: string;
@@ -31,6 +32,7 @@ interface State {
 }
 
 function render({ model, el: root, signal: given }: RenderProps & { signal?: AbortSignal }) {
+  hideSaved(model, root);
   const ending = new AbortController();
   const signal = given ?? ending.signal;
   new TableView(model, root, signal);

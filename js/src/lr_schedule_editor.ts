@@ -2,9 +2,11 @@
 
 import type { RenderProps } from "@anywidget/types";
 
+import { hideSaved } from "./lib/saved";
 import { EditorView } from "./schedule/view";
 
 function render({ model, el: root, signal: given }: RenderProps & { signal?: AbortSignal }) {
+  hideSaved(model, root);
   const ending = new AbortController();
   new EditorView(model, root, given ?? ending.signal);
   return () => ending.abort();

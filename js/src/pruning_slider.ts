@@ -2,9 +2,11 @@
 
 import type { RenderProps } from "@anywidget/types";
 
+import { hideSaved } from "./lib/saved";
 import { SliderView } from "./pruning/view";
 
 function render({ model, el: root }: RenderProps) {
+  hideSaved(model, root);
   const ending = new AbortController();
   new SliderView(model, root, ending.signal);
   return () => ending.abort();

@@ -5,6 +5,7 @@ import type { AnyModel, RenderProps } from "@anywidget/types";
 import { type Ask, asker, follow } from "./lib/asking";
 import { el, OWN_KEYS, setAttribute, show } from "./lib/dom";
 import { type Field, FieldView } from "./lib/field";
+import { hideSaved } from "./lib/saved";
 
 interface Button {
   name: string;
@@ -24,6 +25,7 @@ interface State {
 }
 
 function render({ model, el: root, signal: given }: RenderProps & { signal?: AbortSignal }) {
+  hideSaved(model, root);
   const ending = new AbortController();
   const signal = given ?? ending.signal;
   new FormView(model, root, signal);

@@ -8,6 +8,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from nbfinetune.evaluation.report import Evaluation
 
 MOST_CLASSES = 50
@@ -15,6 +17,11 @@ MOST_CLASSES = 50
 
 MOST_CELLS = 20
 """Classes up to which the confusion matrix is shown."""
+
+OF_FIGURE = ("", "value", "95 % interval")
+WORST_FIRST = "Classes, the lowest F1 first"
+OF_CLASS = ("class", "precision", "recall", "F1", "images", "ROC-AUC")
+"""Heads of the tables."""
 
 FIGURES = {
     "accuracy": "accuracy",
@@ -26,8 +33,6 @@ FIGURES = {
     "roc_auc": "ROC-AUC",
     "loss": "log loss",
 }
-
-_HEADED = "<h4 style='margin:0.8em 0 0.3em'>{}</h4>"
 
 
 def page(evaluation: Evaluation) -> str:
@@ -52,7 +57,7 @@ def _figures(evaluation: Evaluation) -> str:
         figure = told[name]
         sure = "" if math.isnan(figure["low"]) else f"{figure['low']:.4f} – {figure['high']:.4f}"
         rows.append([what, _number(figure["value"], 4), sure])
-    return _table(["", "value", "95 % interval"], rows)
+    return table(OF_FIGURE, rows)
 
 
 def _telling(evaluation: Evaluation, name: str) -> bool:
@@ -68,25 +73,43 @@ def _classes(evaluation: Evaluation) -> str:
     ]
     rest = len(frame) - len(rows)
     more = f"<p>and {rest} classes with a higher F1: see per_class</p>" if rest else ""
-    head = ["class", "precision", "recall", "F1", "images", "ROC-AUC"]
-    return _HEADED.format("Classes, the lowest F1 first") + _table(head, rows) + more
+    return headed(WORST_FIRST, table(OF_CLASS, rows)) + more
 
 
 def _confusion(evaluation: Evaluation) -> str:
-    counts = evaluation.confusion.to_numpy()
-    head = _row("th", ["label ↓ predicted →", *evaluation.classes])
+    return matrix(evaluation.classes, evaluation.confusion.to_numpy())
+
+
+def matrix(classes: Sequence[str], counts: np.ndarray) -> str:
+    """Images by label and predicted class, with a heading.
+
+    Parameters
+    ----------
+    counts : int array, (C, C)
+        Rows are labels.
+    """
+    head = _row("th", ["label ↓ predicted →", *classes])
     body = []
-    for place, (name, row) in enumerate(zip(evaluation.classes, counts, strict=True)):
+    for place, (name, row) in enumerate(zip(classes, counts, strict=True)):
         whole = max(1, int(row.sum()))
         cells = [
             _cell(int(images), int(images) / whole, right=column == place)
             for column, images in enumerate(row)
         ]
         body.append(f"<tr><th style='text-align:left'>{escape(name)}</th>{''.join(cells)}</tr>")
-    return (
-        _HEADED.format("Images by label and predicted class")
-        + f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
-    )
+    html = f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
+    return headed("Images by label and predicted class", html)
+
+
+def headed(title: str, html: str) -> str:
+    """HTML below a heading."""
+    return f"<h4 style='margin:0.8em 0 0.3em'>{escape(title)}</h4>{html}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "right") -> str:
+    """Rows whose first cell is their name, escaped; the others are figures or, left, words."""
+    body = "".join(_row("td", row, align) for row in rows)
+    return f"<table><thead>{_row('th', head, align)}</thead><tbody>{body}</tbody></table>"
 
 
 def _cell(images: int, part: float, *, right: bool) -> str:
@@ -96,15 +119,10 @@ def _cell(images: int, part: float, *, right: bool) -> str:
     return f"<td style='{shade}text-align:right'>{images}</td>"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    body = "".join(_row("td", row) for row in rows)
-    return f"<table><thead>{_row('th', head)}</thead><tbody>{body}</tbody></table>"
-
-
-def _row(kind: str, cells: Sequence[str]) -> str:
+def _row(kind: str, cells: Sequence[str], align: str = "right") -> str:
     """A row whose first cell is its name."""
     name, *rest = (escape(cell) for cell in cells)
-    others = "".join(f"<{kind} style='text-align:right'>{cell}</{kind}>" for cell in rest)
+    others = "".join(f"<{kind} style='text-align:{align}'>{cell}</{kind}>" for cell in rest)
     return f"<tr><th style='text-align:left'>{name}</th>{others}</tr>"
 
 

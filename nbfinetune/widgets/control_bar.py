@@ -30,15 +30,12 @@ class ControlBar(PagePanel):
         (what of the trained model is on show).
     bearings : dict
         Where the run stands; see `nbfinetune.widgets.bearings.Bearings`.
-    saved_id : str
-        HTML element for readers without a kernel, hidden while the bar is there.
     """
 
     bundle_name = "control_bar"
 
     state = traitlets.Dict().tag(sync=True)
     bearings = traitlets.Dict().tag(sync=True)
-    saved_id = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, act: Act, guard: threading.RLock | None = None, **traits: Any) -> None:
         super().__init__(act, guard, **traits)

@@ -10,8 +10,9 @@ from nbfinetune.records import EpochDone
 from nbfinetune.runner.cross_validation import CrossValidation
 from nbfinetune.runner.fold_results import best_epoch, fold_name
 from nbfinetune.runner.run import Run
-from nbfinetune.widgets.fold_table import FoldTable, state_of
+from nbfinetune.widgets.fold_table import FoldTable, as_html, state_of
 from nbfinetune.widgets.live_charts import OPTIONS, LiveCharts
+from nbfinetune.widgets.saved_face import paragraph
 from nbfinetune.widgets.series_view import SeriesView
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ class CrossValidationView(SeriesView):
         if not counted or counted == self._evaluated:
             return
         view: EvaluationView | None = EvaluationView(self._cv)
+        assert view is not None  # noqa: S101
+        view.observe(lambda _: self._renew_saved(at_once=True), "figures")
         with self._guard:
             if self.comm is not None:
                 self.evaluation, self._evaluated = view, counted
@@ -128,6 +131,21 @@ class CrossValidationView(SeriesView):
         with self._guard:
             self._error = str(error)
             self._table.state = {**self._table.state, "error": self._error}
+
+    def _saved_words(self) -> str:
+        cv = self._cv
+        kept = f"nbfinetune.CrossValidation.open({cv.id!r})" if cv.path else "cross_validation"
+        return f"{cv!r}. nbfinetune.CrossValidationView({kept}) opens it again."
+
+    def _saved_html(self) -> str:
+        charts, evaluation = self._charts, self.evaluation
+        parts = [
+            paragraph(self._saved_words()),
+            as_html(self._table.state),
+            "" if charts is None else charts.snapshot_html(),
+            "" if evaluation is None else evaluation._saved_html(),  # noqa: SLF001 - a part of this
+        ]
+        return "".join(parts)
 
     def _lay(self) -> None:
         parts = (self._table, self._charts, self.evaluation)

@@ -12,17 +12,22 @@ import msgspec
 from nbfinetune.data.augment import Interpolation
 from nbfinetune.data.sources import Accepted, accept
 from nbfinetune.errors import DataError
+from nbfinetune.evaluation.report_html import table
 from nbfinetune.records import DataConfig, FineTuneConfig
 from nbfinetune.runner.run_data import data_place
 from nbfinetune.widgets.gallery_calls import GalleryCalls
 from nbfinetune.widgets.model_view import Lens
 from nbfinetune.widgets.preview_page import PreviewPage
+from nbfinetune.widgets.saved_face import SavedPanel, paragraph
+
+MOST_CLASSES = 50
+"""Classes that a saved notebook counts."""
 
 PATIENCE_S = 600.0
 """How long a call waits for the images to be listed."""
 
 
-class DatasetPreview(GalleryCalls, PreviewPage):
+class DatasetPreview(SavedPanel, GalleryCalls, PreviewPage):
     """The images of a data set: by class, searched, as the model sees them, checked and edited.
 
     No image is ever changed: edits are kept in a file of their own, which a run applies.
@@ -104,6 +109,23 @@ class DatasetPreview(GalleryCalls, PreviewPage):
             raise DataError(f"the images were not listed in {PATIENCE_S:.0f} s; is the disk there?")
         if self._trouble:
             raise DataError(self._trouble)
+
+    def _saved_words(self) -> str:
+        with self._guard:
+            total, trouble = self.about["total"], self.about["trouble"]
+            size = f"{total:,} images" if self._browsing.complete else "still being listed"
+        return f"Images of {self._accepted.hint}: {trouble or size}."
+
+    def _saved_html(self) -> str:
+        with self._guard:
+            counts = self.about["classes"] if self._browsing.complete else []
+        said = paragraph(self._saved_words())
+        if not counts:
+            return said
+        rows = [[name, *map("{:,}".format, parts)] for name, *parts in counts[:MOST_CLASSES]]
+        rest = len(counts) - len(rows)
+        more = paragraph(f"and {rest:,} more classes") if rest else ""
+        return said + table(("class", "training", "validation", "left out"), rows) + more
 
     def __repr__(self) -> str:
         return f"DatasetPreview({self._accepted.hint!r}, edits={len(self.edits)})"

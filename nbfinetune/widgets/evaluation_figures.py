@@ -30,7 +30,7 @@ WORDS = {
     "macro_f1": FIGURES["macro_f1"],
     "roc_auc": FIGURES["roc_auc"],
     "log_loss": FIGURES["loss"],
-    "ece": "calibration error (ECE)",
+    "ece": "calibration error",
     "top5": FIGURES["top5"],
 }
 """The figures in their order."""

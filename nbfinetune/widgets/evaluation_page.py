@@ -25,10 +25,11 @@ from nbfinetune.widgets.review import Review
 from nbfinetune.widgets.review_browsing import ReviewBrowsing
 from nbfinetune.widgets.review_models import ReviewModels
 from nbfinetune.widgets.review_subject import Subject
+from nbfinetune.widgets.saved_face import SavedPanel
 from nbfinetune.widgets.training_again import TrainingAgain
 
 
-class EvaluationPage(GalleryPage):
+class EvaluationPage(SavedPanel, GalleryPage):
     """The page's side of `EvaluationView`: traits that it draws, and answers to what it asks.
 
     Parameters

@@ -11,11 +11,13 @@ from nbfinetune.data.sources import Accepted, accept
 from nbfinetune.errors import ConfigError, DataError
 from nbfinetune.runner.cross_validation import CrossValidation
 from nbfinetune.runner.run import Run
+from nbfinetune.widgets import saved_evaluation
 from nbfinetune.widgets.evaluation_page import EvaluationPage
 from nbfinetune.widgets.gallery_calls import GalleryCalls
 from nbfinetune.widgets.gallery_requests import EditAsked
 from nbfinetune.widgets.review_browsing import as_query
 from nbfinetune.widgets.review_subject import OfData, OfFolds, OfRun, Subject
+from nbfinetune.widgets.saved_face import call, paragraph
 
 if TYPE_CHECKING:
     from nbfinetune.evaluation.report import Evaluation
@@ -156,6 +158,32 @@ class EvaluationView(GalleryCalls, EvaluationPage):
         if not self._read_once.wait(PATIENCE_S):
             raise DataError(f"the data were not measured in {PATIENCE_S:.0f} s; close() the view")
         self._reviewed()
+
+    def _saved_words(self) -> str:
+        with self._guard:
+            review, measured = self._browsing.review, self._measured
+            words = self._phase[1]
+        if review is None:
+            told = words or "being measured"
+        else:
+            size = f"{len(review.ids):,} images of {len(review.classes):,} classes"
+            told = f"{size}, {saved_evaluation.accuracy(measured)}"
+        return f"Evaluation of {self._subject.title}: {told}. {self._opening()} opens it again."
+
+    def _saved_html(self) -> str:
+        with self._guard:
+            review, measured = self._browsing.review, self._measured
+        said = paragraph(self._saved_words())
+        return said if review is None else said + saved_evaluation.report(measured, review.classes)
+
+    def _opening(self) -> str:
+        """The call that makes this view."""
+        run = self.run
+        if run is None:
+            return "nbfinetune.EvaluationView(cross_validation)"
+        if isinstance(self._subject, OfData):
+            return f"nbfinetune.EvaluationView({run.id!r}, data)"
+        return call(self, run.id)
 
     def __repr__(self) -> str:
         return f"EvaluationView({self._subject.title!r}, edits={len(self.edits)})"

@@ -10,9 +10,10 @@ from typing import Any, Literal
 import traitlets as t
 
 from nbfinetune.errors import ConfigError
+from nbfinetune.evaluation.report_html import table
 from nbfinetune.runner.exporting import Exporting
 from nbfinetune.runner.run import Run
-from nbfinetune.widgets.panel import PagePanel
+from nbfinetune.widgets.saved_face import SavedPanel, call, paragraph
 
 __all__ = ["ExportPanel"]
 
@@ -26,11 +27,14 @@ FORMS = {
 }
 """What each suffix is for, in a few words."""
 
+OVER = ("done", "marked", "failed")
+"""States of a form whose file was written, or could not be."""
+
 READS_PIXELS = (".onnx", ".pt2")
 """Whose files may normalise by themselves."""
 
 
-class ExportPanel(PagePanel):
+class ExportPanel(SavedPanel):
     """Files of a run's best model, written and compared with it in the background.
 
     Parameters
@@ -183,6 +187,23 @@ class ExportPanel(PagePanel):
         folder = str(Path(self._name).expanduser().absolute().parent)
         target = {"name": self._name, "folder": folder, "error": self._error}
         return {"forms": forms, "target": {**target, "pixels": self._pixels}}
+
+    def _saved_words(self) -> str:
+        count = sum(self._told[suffix][0] != "failed" for suffix in self._over())
+        files = "no file" if not count else "1 file" if count == 1 else f"{count} files"
+        return (
+            f"Export of run {self.run.id} ({self.run.config.model.name}): {files} written from "
+            f"here. {call(self, self.run.id)} opens it again."
+        )
+
+    def _saved_html(self) -> str:
+        rows = [(suffix, FORMS[suffix], self._told[suffix][1]) for suffix in self._over()]
+        said = paragraph(self._saved_words())
+        return said + table(("form", "what for", "what came of it"), rows, "left") if rows else said
+
+    def _over(self) -> list[str]:
+        """Forms whose file was written, or could not be."""
+        return [suffix for suffix in FORMS if self._told.get(suffix, ("",))[0] in OVER]
 
     def __repr__(self) -> str:
         return f"ExportPanel({self.run!r})"

@@ -9,6 +9,7 @@ from typing import Any
 
 import traitlets
 
+from nbfinetune.evaluation.report_html import table
 from nbfinetune.records import LIVE, EpochDone
 from nbfinetune.runner.cross_validation import CrossValidation
 from nbfinetune.runner.endings import failure
@@ -84,6 +85,14 @@ def state_of(
         "mean": [_mean([getattr(one, name) for one in best.values() if one]) for name in MEASURES],
         "buttons": [] if cv.path is None else _buttons(status),
     }
+
+
+def as_html(state: Mapping[str, Any]) -> str:
+    """The table as HTML, out of its state."""
+    rows = [[row["name"], row["said"], row["epoch"], *row["values"]] for row in state["rows"]]
+    mean = [f"{mean} ± {off}" if off else mean for mean, off in state["mean"]]
+    head = ("fold", "status", "best epoch", *state["columns"])
+    return table(head, [*rows, ["mean ± sample deviation", "", "", *mean]])
 
 
 def _said(run: Run) -> dict[str, str]:

@@ -13,6 +13,7 @@ from nbfinetune.widgets.draft import Draft
 from nbfinetune.widgets.follower import Follower
 from nbfinetune.widgets.history import Update
 from nbfinetune.widgets.lr_schedule_page import LRSchedulePage, Surroundings
+from nbfinetune.widgets.saved_face import SavedPanel
 from nbfinetune.widgets.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ EVERY_S = 1.0
 """Between two moves of the mark of the present, where nothing else is new."""
 
 
-class LRScheduleEditor(LRSchedulePage):
+class LRScheduleEditor(SavedPanel, LRSchedulePage):
     """A learning-rate curve with knots to drag; Python holds it.
 
     Parameters
@@ -146,6 +147,10 @@ class LRScheduleEditor(LRSchedulePage):
         if self.comm is not None:  # else it was closed before, or never made
             self._finder.end()
         super().close()
+
+    def _saved_words(self) -> str:
+        drawn = f"nbfinetune.schedules.{self.schedule!r}, epochs={self.epochs}"
+        return f"A learning-rate curve. nbfinetune.LRScheduleEditor({drawn}) draws it again."
 
     # What is new.
 

@@ -15,12 +15,13 @@ from nbfinetune.widgets.fields import MODEL
 from nbfinetune.widgets.foresight import Foresight
 from nbfinetune.widgets.looker import Outlook
 from nbfinetune.widgets.picker_page import PickerPage, PickerSurroundings
+from nbfinetune.widgets.saved_face import SavedPanel, call
 
 CHOSEN = (*(field.name for field in MODEL.fields), "image_size", "batch_size")
 """Settings that a choice of a model is made of."""
 
 
-class ModelPicker(PickerPage):
+class ModelPicker(SavedPanel, PickerPage):
     """Search, compare and choose a model, and how much of it is trained.
 
     Parameters
@@ -108,6 +109,9 @@ class ModelPicker(PickerPage):
             for name, value in flat(config).items()
             if name in CHOSEN and (name == "model" or value != usual[name])
         }
+
+    def _saved_words(self) -> str:
+        return f"Model picked: {self.model}. {call(self, **self.settings)} shows it again."
 
     def __repr__(self) -> str:
         return f"ModelPicker({self.model!r})"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import traitlets
 
 from nbfinetune.errors import NbFinetuneError
 
@@ -29,9 +30,17 @@ class PagePanel(anywidget.AnyWidget):
         Does what is asked.
     guard : RLock
         Held while it does: with ipykernel 7 the page's messages arrive on a thread of their own.
+
+    Attributes
+    ----------
+    saved_id : str
+        HTML element for readers without a kernel, hidden while the panel is there; see
+        `nbfinetune.widgets.saved_face`.
     """
 
     bundle_name = ""
+
+    saved_id = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, act: Act, guard: threading.RLock | None = None, **traits: Any) -> None:
         for trait, kind in (("_esm", "js"), ("_css", "css")):

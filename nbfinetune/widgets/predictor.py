@@ -14,6 +14,7 @@ from nbfinetune.store.layout import Which
 from nbfinetune.widgets.follower import Follower
 from nbfinetune.widgets.history import Update
 from nbfinetune.widgets.predictor_page import PredictorPage
+from nbfinetune.widgets.saved_face import call, listed, under_voila
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,7 @@ class Predictor(PredictorPage):
         folders: bool | None = None,
     ) -> None:
         run = run if isinstance(run, Run) else Run.open(run)
-        super().__init__(run, which, folders=not _under_voila() if folders is None else folders)
+        super().__init__(run, which, folders=not under_voila() if folders is None else folders)
         if self._trouble and run.status in LIVE:
             self._follower = Follower.of(run.path)
             self._follower.subscribe(self._hear)
@@ -138,6 +139,15 @@ class Predictor(PredictorPage):
         self._leave()
         super().close()
 
+    def _saved_words(self) -> str:
+        run, which = self._run, self._which
+        told = self._trouble or f"it tells apart {listed(self._classes)}"
+        other = {} if which == "best" else {"which": which}
+        return (
+            f"Predictor of the {which} model of run {run.id} ({run.config.model.name}): {told}. "
+            f"{call(self, run.id, **other)} opens it again."
+        )
+
     def __repr__(self) -> str:
         return f"Predictor({self._run!r})"
 
@@ -156,7 +166,3 @@ class Predictor(PredictorPage):
         if self._follower is not None:
             self._follower.unsubscribe(self._hear)
             self._follower = None
-
-
-def _under_voila() -> bool:
-    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")

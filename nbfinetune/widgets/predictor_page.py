@@ -18,7 +18,7 @@ from nbfinetune.store.layout import Which, checkpoint
 from nbfinetune.widgets import predictor_requests as page
 from nbfinetune.widgets.csv_sender import CsvSender
 from nbfinetune.widgets.gallery_requests import asked
-from nbfinetune.widgets.panel import PagePanel
+from nbfinetune.widgets.saved_face import SavedPanel
 from nbfinetune.widgets.thumbnails import SIDE, WHOLE, Desk, Key, Picture
 from nbfinetune.widgets.uploads import Upload, Uploads, drawn
 
@@ -26,7 +26,7 @@ _OVER = ("done", "cancelled", "failed")
 _LONGEST = {"photo": 2 * SIDE, "whole": WHOLE}
 
 
-class PredictorPage(PagePanel):
+class PredictorPage(SavedPanel):
     """The page's side of `Predictor`: traits that it draws, and answers to what it asks.
 
     Parameters

@@ -13,9 +13,14 @@ from nbfinetune.widgets.follower import Follower
 from nbfinetune.widgets.history import Update
 from nbfinetune.widgets.pruning_choice import PruningChoice
 from nbfinetune.widgets.pruning_page import PruningPage
+from nbfinetune.widgets.saved_face import SavedPanel
 
 if TYPE_CHECKING:
     from nbfinetune.runner.pruning_study import PruningStudy
+
+
+OF = {"macs": "multiply-accumulates", "parameters": "parameters", "latency": "time"}
+"""What an amount is a part of, in words."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class PruningSurroundings:
     show: Callable[[Run], None]
 
 
-class PruningSlider(PruningPage):
+class PruningSlider(SavedPanel, PruningPage):
     """Slide to an amount, see what is left of the best model, and prune it as a new run.
 
     The best model is measured at some amounts in a process of its own; everything else is answered
@@ -148,6 +153,16 @@ class PruningSlider(PruningPage):
             outcome.leave()
             self._profile.end()
         super().close()
+
+    def _saved_words(self) -> str:
+        run, config = self._run, self._choice.config
+        of = "" if run is None else f" of run {run.id}"
+        again = f"amount={self.amount:g}, target={config.target!r}"
+        given = again if run is None else f"nbfinetune.Run.open({run.id!r}), {again}"
+        return (
+            f"Pruning{of}: {100 * self.amount:g} % of the {OF[config.target]} would go. "
+            f"nbfinetune.PruningSlider({given}) opens it again."
+        )
 
     def __repr__(self) -> str:
         return f"PruningSlider({self._run!r}, amount={self.amount:g})"

@@ -1,7 +1,8 @@
-"""What a saved notebook shows of a run where there is no kernel: picture and result table."""
+"""What a saved notebook shows where there is no kernel: of a run its picture and result table."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from html import escape
@@ -13,12 +14,15 @@ from nbfinetune.store import RunStore
 EVERY_S = 30.0
 """How old it may be in a notebook that is saved while a run trains."""
 
+SOON_S = 1.0
+"""Between two drawings of what somebody is at work on."""
+
 COLUMNS = ("train_loss", "val_loss", "accuracy", "top5", "macro_f1")
 MOST_ROWS = 20
 
 
 class SavedOutput:
-    """HTML below the surface, renewed in place; the page hides it while the surface lives.
+    """HTML below a widget, renewed in place; the page hides it while the widget lives.
 
     Parameters
     ----------
@@ -26,13 +30,23 @@ class SavedOutput:
         Attribute `id` of the HTML, by which the page hides it.
     draw : callable
         Gives the HTML.
+    tell : callable, optional
+        Gives a sentence for readers of mere text.
     """
 
-    def __init__(self, name: str, draw: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        draw: Callable[[], str],
+        tell: Callable[[], str] = lambda: "a picture of the surface above",
+    ) -> None:
         self._name = name
-        self._draw = draw
+        self._draw, self._tell = draw, tell
         self._shown = False
         self._drawn_at = time.monotonic()
+        self._published = ""
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
 
     def show(self) -> None:
         """Put it below what the cell has shown."""
@@ -44,13 +58,31 @@ class SavedOutput:
         if self._shown and (at_once or time.monotonic() - self._drawn_at >= EVERY_S):
             self._publish(update=True)
 
+    def renew_soon(self) -> None:
+        """Have it drawn anew, once for all who ask within a second; returns at once."""
+        with self._lock:
+            if not self._shown or self._timer is not None:
+                return
+            wait_s = max(0.0, self._drawn_at + SOON_S - time.monotonic())
+            self._timer = threading.Timer(wait_s, self._renew_now)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _renew_now(self) -> None:
+        with self._lock:
+            self._timer = None
+        self._publish(update=True)
+
     def _publish(self, *, update: bool) -> None:
         from IPython.display import display
 
         self._drawn_at = time.monotonic()
         html = f'<div id="{self._name}">{self._draw()}</div>'
-        bundle = {"text/html": html, "text/plain": "a picture of the surface above"}
+        if update and html == self._published:
+            return
+        bundle = {"text/html": html, "text/plain": self._tell()}
         display(bundle, raw=True, display_id=self._name, update=update)
+        self._published = html
 
 
 def result_html(run: Run, picture: str) -> str:

@@ -12,6 +12,7 @@ from nbfinetune.runner.run import Run
 from nbfinetune.runner.sweep import Sweep
 from nbfinetune.widgets.fields import Field, Panel
 from nbfinetune.widgets.live_charts import LiveCharts
+from nbfinetune.widgets.saved_face import paragraph
 from nbfinetune.widgets.series_view import SeriesView
 from nbfinetune.widgets.settings_form import SettingsForm
 from nbfinetune.widgets.typed import in_words, read, written
@@ -115,6 +116,15 @@ class SweepView(SeriesView):
         self._shown = [run.id for run in runs]
         if before is not None:
             before.close()
+
+    def _saved_words(self) -> str:
+        again = f"nbfinetune.SweepView(nbfinetune.Sweep.open({self._sweep.id!r}))"
+        return f"{self._sweep!r}. {again} opens it again."
+
+    def _saved_html(self) -> str:
+        table = self._sweep.to_frame().to_html(float_format="{:.4g}".format, na_rep="")
+        pictures = [part.snapshot_html() for part in self._parts() if isinstance(part, LiveCharts)]
+        return "".join([paragraph(self._saved_words()), table, *pictures])
 
     def _parts(self) -> list[Any]:
         return list(getattr(self, "children", ()))

@@ -17,7 +17,7 @@ const COLUMNS: [Column, string, string][] = [
   ["f1", "F1", "Harmonic mean of recall and precision"],
   ["images", "Images", "Images of this class that it was measured on"],
   ["auc", "AUC", "ROC-AUC of this class against all others"],
-  ["worst", "Taken for", "The class that it is taken for most"],
+  ["worst", "Taken for", "The class that it is taken for most, and how many images of it"],
 ];
 /** Columns that show the lowest first when they are chosen. */
 const LOW_FIRST = new Set<Column>(["name", "recall", "precision", "f1", "auc"]);
@@ -76,7 +76,7 @@ export class ClassTable {
 
   private row(line: Line): HTMLElement {
     const button = el("button", { type: "button", "data-label": line.name, title: line.name }, line.name);
-    const worst = line.worst ? `${line.worst[0]} ${count(line.worst[1])}` : "";
+    const worst = line.worst ? `${line.worst[0]} (${count(line.worst[1])})` : "";
     const cell = (column: Column, words: string) => el("td", { class: `nbft-class-${column}`, title: column === "worst" ? words : undefined }, words);
     const row = el("tr", {}, el("th", { scope: "row", class: "nbft-class-name" }, button),
       cell("recall", share(line.recall)), cell("precision", share(line.precision)), cell("f1", share(line.f1)),

@@ -2,6 +2,8 @@
 
 import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
 
+import { hideSaved } from "./saved";
+
 /** One `make` per model, and one `draw` per view, as anywidget asks for them. */
 export function sharing<Shared>(
   make: (model: AnyModel, signal: AbortSignal) => Shared,
@@ -16,6 +18,7 @@ export function sharing<Shared>(
       },
       render({ model, el }: RenderProps) {
         const ending = new AbortController();
+        hideSaved(model, el);
         draw(model, ofModel(model), el, ending.signal);
         return () => ending.abort();
       },
