@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import nn
 
+from nbfinetune.export.pool_code import pool_code
 from nbfinetune.models.cutting import last_kept
 from nbfinetune.models.first_layer import first_convolution
 from nbfinetune.models.heads import Head, head_names, is_under
@@ -21,6 +21,8 @@ from nbfinetune.models.shape import RGB, Shape
 from nbfinetune.records import ModelConfig, decode, encode
 
 __all__ = ["building_code", "loading_code"]
+
+_FEW = 3
 
 
 def loading_code(
@@ -69,7 +71,7 @@ def building_code(
     asked = _asked_of_timm(module, name, config, shape) if name.origin == "timm" else []
     layers = {path: _code(layer) for path, layer in _new_layers(module, config, given)}
     return [
-        *_needed(layers),
+        *_needed(module, layers),
         *_built(name, given, pretrained=pretrained),
         *asked,
         *(_put(path, code) for path, code in layers.items()),
@@ -77,10 +79,10 @@ def building_code(
     ]
 
 
-def _needed(layers: Mapping[str, str]) -> list[str]:
-    if any(code.startswith(GlobalPool.__name__) for code in layers.values()):
-        source = inspect.getsource(GlobalPool).splitlines()
-        return ["import torch", "from torch import Tensor, nn", *source]
+def _needed(module: nn.Module, layers: Mapping[str, str]) -> list[str]:
+    pools = [layer for layer in module.modules() if isinstance(layer, GlobalPool)]
+    if pools:
+        return ["import torch", "from torch import nn", *pool_code(pools[0])]
     return ["from torch import nn"] if layers else []
 
 
@@ -88,35 +90,31 @@ def _narrowed(module: nn.Module, recipes: tuple[Recipe, ...], filename: str) -> 
     """Lines that give a pruned model its depth, and its layers the widths of their weights."""
     if not recipes:
         return
-    yield "from torch import Tensor, nn"
     skipped = [path for path, layer in module.named_modules() if isinstance(layer, Skipped)]
     if skipped:
-        yield from inspect.getsource(Skipped).splitlines()
-        yield f"for path in {skipped!r}:"
-        yield f"    model.set_submodule(path, {Skipped.__name__}())"
-    yield f"for name, value in load_file({filename!r}).items():"
-    yield "    value = value.clone()"  # out of the file, where it may lie at an odd address
-    yield "    path, _, key = name.rpartition('.')"
-    yield "    layer = model.get_submodule(path)"
-    yield "    if getattr(layer, key).shape != value.shape:"
-    yield "        setattr(layer, key, nn.Parameter(value) if key in layer._parameters else value)"
-    depthwise = {
-        path: layer.groups
-        for path, layer in module.named_modules()
-        if isinstance(layer, nn.Conv2d) and layer.groups > 1
-    }
-    if depthwise:
-        yield f"for path, groups in {depthwise!r}.items():"
-        yield "    model.get_submodule(path).groups = groups"
+        yield "from torch import nn"
+        known = repr(skipped) if len(skipped) < _FEW else "skipped"
+        yield from [] if len(skipped) < _FEW else [f"skipped = {skipped!r}"]
+        yield f"for path in {known}:  # what comes to them passes by"
+        yield "    model.set_submodule(path, nn.Identity())"
+        yield "    model.get_submodule(path).forward = lambda x, *_, **__: x"
     told = {
         path: values
         for recipe in recipes
         for path, values in recipe.attributes.items()
         if not is_under(path, tuple(skipped))
     }
+    for path, layer in module.named_modules():
+        if isinstance(layer, nn.Conv2d) and layer.groups > 1:
+            told[path] = {**told.get(path, {}), "groups": layer.groups}
     if told:
-        yield f"for path, values in {told!r}.items():"
+        yield f"attributes = {told!r}"
+        yield "for path, values in attributes.items():"
         yield "    vars(model.get_submodule(path)).update(values)"
+    yield f"weights = load_file({filename!r})"
+    yield "for name, value in model.state_dict(keep_vars=True).items():"
+    # A copy: in the file it may lie at an odd address.
+    yield "    value.data = weights[name].clone()  # narrower than it was built"
 
 
 def _built(name: ModelName, given: Mapping[str, Any], *, pretrained: bool) -> tuple[str, str]:
@@ -176,7 +174,7 @@ def _code(layer: nn.Module) -> str:
     if isinstance(layer, nn.Dropout):
         return f"nn.Dropout({layer.p})"
     if isinstance(layer, GlobalPool):
-        return f"GlobalPool({layer.kind!r}, {layer.dims}, flatten={layer.flatten})"
+        return "GlobalPool()"
     return "nn.Identity()" if isinstance(layer, Cut) else "nn.GELU()"
 
 

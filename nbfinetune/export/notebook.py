@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nbfinetune.evaluation.trained import Which
-from nbfinetune.export.script import about, planned, sections
+from nbfinetune.export.script import about, laid_out, planned, write_tables
+from nbfinetune.export.script_course_lines import is_edited
 from nbfinetune.export.script_plan import Plan
 from nbfinetune.export.storing import write_text
 from nbfinetune.records import AppliedEdit, Event, FineTuneConfig
@@ -36,8 +37,15 @@ def export(
         As `nbfinetune.export.script.export`, whose warning it gives, too.
     """
     plan = planned(run_folder, config, path, which, edits, told)
-    folder = f"Path({plan.listed.root!r})"
-    parts = sections(plan, path.stem, folder=folder, here="Path()", workers="0")
+    parts, tables = laid_out(
+        plan,
+        path.stem,
+        folder="Path(FOLDER)",
+        here="Path()",
+        workers="0",
+        stepwise=is_edited(plan),
+    )
+    write_tables(tables, path)
     cells = [_text([f"# {plan.run}", "", *about(plan), *_otherwise(plan)])]
     for title, lines in parts:
         cells += [_text([f"## {title.capitalize()}"]), _code(_without_ends(lines))]

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nbfinetune.evaluation.trained import Which
-from nbfinetune.export.compact import fitted
-from nbfinetune.export.script_course_lines import course_lines
-from nbfinetune.export.script_data_lines import data_lines, settings
+from nbfinetune.export.compact import MOST_LINES, fitted
+from nbfinetune.export.script_course_lines import course_lines, is_edited
+from nbfinetune.export.script_data_lines import data_lines, image_settings, settings
+from nbfinetune.export.script_imports import with_imports
 from nbfinetune.export.script_loss_lines import by_f1
 from nbfinetune.export.script_model_lines import imports_of_model, model_lines
 from nbfinetune.export.script_plan import Plan, plan_of
-from nbfinetune.export.script_training_lines import is_torchs, mixes, training_lines
+from nbfinetune.export.script_tables import as_json, beside, in_place
+from nbfinetune.export.script_training_lines import training_lines
 from nbfinetune.export.storing import stored, storing, write_text
 from nbfinetune.records import AppliedEdit, Event, FineTuneConfig
 
-__all__ = ["Section", "about", "export", "planned", "sections"]
+__all__ = [
+    "Section",
+    "about",
+    "export",
+    "laid_out",
+    "planned",
+    "script_files",
+    "write_tables",
+]
 
 _WIDE = 98
+_SHORT_TABLE = 4
 
 
 class Section(NamedTuple):
@@ -70,13 +82,60 @@ def export(
         Of what the script does otherwise than the run; it stands at its top, too.
     """
     plan = planned(run_folder, config, path, which, edits, told)
-    folder = f"Path(sys.argv[1] if len(sys.argv) > 1 else {plan.listed.root!r})"
+    files, tables = script_files(plan, path.stem)
+    write_tables(tables, path)
+    for name, lines in files.items():
+        write_text("\n".join(lines) + "\n", path.with_name(name))
+
+
+def script_files(plan: Plan, stem: str) -> tuple[dict[str, list[str]], dict[str, Any]]:
+    """Lines of a script by the name of the file, and the tables that it reads.
+
+    Parameters
+    ----------
+    stem : str
+        Name of the script without its suffix.
+
+    Returns
+    -------
+    files : dict of str to list of str
+        One; a script that would be too long even so has the reading of its images in a second.
+    tables : dict of str to value
+    """
+    folder, here = "Path(sys.argv[1] if len(sys.argv) > 1 else FOLDER)", "Path(__file__).parent"
     head = [f'"""{about(plan)[0]}', "", *textwrap.wrap(" ".join(about(plan)[1:]), _WIDE)]
-    lines = [*head, *_told_of_notes(plan), '"""']
-    for title, inner in sections(plan, path.stem, folder=folder, here="Path(__file__).parent"):
-        lines += ["", f"# ---- {title} ----", *inner]
-    lines += ["", 'if __name__ == "__main__":', "    main()"]
-    write_text("\n".join(fitted(lines)) + "\n", path)
+    head += [*_told_of_notes(plan), '"""']
+    ways = [(is_edited(plan), _SHORT_TABLE), (is_edited(plan), 1), (True, 1)]
+    for stepwise, most in ways:
+        parts, tables = laid_out(plan, stem, folder=folder, here=here, stepwise=stepwise, most=most)
+        lines = _joined(head, parts)
+        if len(lines) <= MOST_LINES:
+            break
+    lines = fitted(lines)
+    if len(lines) <= MOST_LINES:
+        return {f"{stem}.py": lines}, tables
+    parts, tables = laid_out(
+        plan, stem, folder=folder, here=here, stepwise=True, most=1, apart=True
+    )
+    images = ['"""Images of the run, as the script beside it reads them."""', "", *parts[0].lines]
+    return {
+        f"{_module(stem)}.py": images,
+        f"{stem}.py": fitted(_joined(head, parts[1:])),
+    }, tables
+
+
+def _joined(head: Sequence[str], parts: Sequence[Section]) -> list[str]:
+    lines = [*head, *(line for part in parts for line in ["", *_titled(part)])]
+    return [*lines, "", "if __name__ == '__main__':", "    main()"]
+
+
+def _module(stem: str) -> str:
+    """Name of a script's second file, as it is imported."""
+    return re.sub(r"\W", "_", f"_{stem}_images" if stem[:1].isdigit() else f"{stem}_images")
+
+
+def _titled(part: Section) -> list[str]:
+    return [f"# ---- {part.title} ----", *part.lines]
 
 
 def planned(
@@ -120,16 +179,21 @@ def about(plan: Plan) -> list[str]:
 def _told_of_notes(plan: Plan) -> list[str]:
     if not plan.notes:
         return []
-    wrapped = [
-        line
-        for note in plan.notes
-        for line in textwrap.wrap(note, _WIDE, initial_indent="- ", subsequent_indent="  ")
-    ]
-    return ["", "Otherwise than in the run:", *wrapped]
+    return ["", *textwrap.wrap(f"Otherwise than in the run: {'; '.join(plan.notes)}.", _WIDE)]
 
 
-def sections(plan: Plan, stem: str, *, folder: str, here: str, workers: str = "") -> list[Section]:
-    """The script in parts.
+def laid_out(
+    plan: Plan,
+    stem: str,
+    *,
+    folder: str,
+    here: str,
+    workers: str = "",
+    stepwise: bool,
+    most: int = _SHORT_TABLE,
+    apart: bool = False,
+) -> tuple[list[Section], dict[str, Any]]:
+    """The script in parts, and the tables that it reads from beside it.
 
     Parameters
     ----------
@@ -140,40 +204,67 @@ def sections(plan: Plan, stem: str, *, folder: str, here: str, workers: str = ""
     workers : str
         Python that gives the processes that read images; default as many as there are cores,
         and none for arrays.
+    stepwise : bool
+        Whether the curves are told by optimizer step.
+    most : int
+        Lines that a table may take in the script.
+    apart : bool
+        Whether the first part becomes a file of its own: the images.
     """
     if not workers:
         workers = "os.cpu_count()" if plan.listed.kind == "files" else "0"
     weights, saved = f"HERE / {_start_file(stem)!r}", f"HERE / '{stem}.model.safetensors'"
-    own = settings(plan, folder=folder, workers=workers)
-    return [
-        Section("settings", [*_imports(plan), f"HERE = {here}", *own]),
+    course = course_lines(plan, stepwise=stepwise)
+    training = training_lines(plan, stepwise=stepwise, saved=saved, workers=workers)
+    written = [
+        Section("settings", image_settings(plan, folder=folder)),
+        Section("settings", settings(plan, stepwise=stepwise)),
         Section("images", data_lines(plan)),
         Section("the model", model_lines(plan, weights=weights)),
-        Section("the course of the run", course_lines(plan)),
-        Section("training", training_lines(plan, saved=saved)),
+        Section("the course of the run", course),
+        Section("training", training),
     ]
+    tables: dict[str, Any] = {}
+    kept: list[list[str]] = []
+    for part in written:
+        lines, long = beside(part.lines, most)
+        kept.append(lines)
+        tables |= long
+    of_images, own, images, *rest = in_place(kept)
+    read = f"RUN = json.loads((HERE / {_tables_file(stem)!r}).read_text())  # long tables"
+    first = [f"HERE = {here}", *([read] if tables else []), *of_images]
+    others = imports_of_model(plan)
+    if apart:
+        module = with_imports([*first, "", *images], [])
+        shared = [name for name in ("CLASSES", "HERE", "RUN", "Images") if _is_used(name, rest)]
+        others = [*others, f"from {_module(stem)} import {', '.join(shared)}"]
+        begun = [Section("images", module), Section("settings", with_imports(own, others, *rest))]
+    else:
+        settled = with_imports([*first, *own], others, images, *rest)
+        begun = [Section("settings", settled), Section("images", images)]
+    titled = zip(written[3:], rest, strict=True)
+    return [*begun, *(Section(part.title, lines) for part, lines in titled)], tables
 
 
-def _imports(plan: Plan) -> list[str]:
-    files = plan.listed.kind == "files"
-    whole = ["import math", *(["import csv", "import os", "import sys"] if files else [])]
-    parts = [
-        "from pathlib import Path",
-        *(["from fnmatch import fnmatch"] if plan.first.exempt else []),
-    ]
-    known = [] if is_torchs(plan) else ["import timm"]
-    others = {*imports_of_model(plan), *known, "import numpy as np", "import torch"}
-    others |= {"from safetensors.torch import save_file", "from torch import nn"}
-    others |= {"from torch.nn import functional as F", "from torch.utils.data import DataLoader"}
-    others |= {"from torchvision import transforms as T"}
-    others |= {"from PIL import Image, ImageOps" if files else "from PIL import Image"}
-    others |= {"from sklearn.metrics import f1_score"} if by_f1(plan) else set()
-    ema = plan.config.training.ema
-    others |= {"from timm.utils.model_ema import ModelEmaV3"} if ema else set()
-    others |= {"from torchvision.transforms import v2"} if mixes(plan) else set()
-    first, then = sorted(o for o in others if o[0] == "i"), sorted(o for o in others if o[0] == "f")
-    return [*sorted(whole), *sorted(parts), *first, *then, ""]
+def _is_used(name: str, parts: Sequence[Sequence[str]]) -> bool:
+    return any(re.search(rf"\b{name}\b", line) for part in parts for line in part)
+
+
+def write_tables(tables: Mapping[str, Any], path: Path) -> None:
+    """Write the tables of a script beside it, where there are any.
+
+    Raises
+    ------
+    StoreError
+        If the file can't be written.
+    """
+    if tables:
+        write_text(as_json(tables), path.with_name(_tables_file(path.stem)))
 
 
 def _start_file(stem: str) -> str:
     return f"{stem}.start.safetensors"
+
+
+def _tables_file(stem: str) -> str:
+    return f"{stem}.run.json"

@@ -82,7 +82,8 @@ class Course:
     epochs : int
         In the end.
     rates, momenta : tuple of Curve
-        Of the learning rate, and of the momentum where a curve asks for one.
+        Of the learning rate, and of the momentum where a curve asks for one; beside a curve that
+        asks for none, one without points.
     plateaus : dict of int to Plateau
         Curves of `rates`, by their place, that go by the validation besides.
     rows : tuple of Row
@@ -98,6 +99,11 @@ class Course:
     plateaus: dict[int, Plateau]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+
+    @property
+    def changed(self) -> set[str]:
+        """What is changed while the run trains."""
+        return {what for _, what, _ in self.rows} | ({"momentum"} if self.momenta else set())
 
 
 def course_of(config: FineTuneConfig, edits: Sequence[AppliedEdit], steps: int) -> Course:
@@ -131,7 +137,7 @@ def course_of(config: FineTuneConfig, edits: Sequence[AppliedEdit], steps: int) 
         for since, epochs, schedule in schedules
     )
     plateaus = {n: s for n, (_, _, s) in enumerate(schedules) if isinstance(s, Plateau)}
-    momenta = tuple(_momenta(schedules, config.optimizer.momentum))
+    momenta = tuple(_momenta(schedules))
     ordered = tuple(sorted(rows, key=lambda row: row[0]))
     return Course(schedules[-1][1], rates, momenta, plateaus, ordered, tuple(notes))
 
@@ -153,16 +159,16 @@ def points(schedule: Schedule) -> tuple[Point, ...]:
     return tuple((float(f"{at:.10g}"), float(f"{rate:.7g}"), piece) for at, rate, piece in found)
 
 
-def _momenta(schedules: Sequence[tuple[int, int, Schedule]], momentum: float) -> Iterator[Curve]:
+def _momenta(schedules: Sequence[tuple[int, int, Schedule]]) -> Iterator[Curve]:
     """Curves of the momentum, where any of the schedules asks for one."""
     asking = [s for _, _, s in schedules if isinstance(s, OneCycle) and s.base_momentum is not None]
     for since, epochs, schedule in schedules if asking else ():
-        level: tuple[Point, ...] = ((0.0, momentum, "linear"), (1.0, momentum, "linear"))
+        found: tuple[Point, ...] = ()
         if isinstance(schedule, OneCycle) and schedule.base_momentum is not None:
             low, high = schedule.base_momentum, schedule.max_momentum
             unit = OneCycle(lr=1.0, warmup=schedule.warmup, warmup_start=0.0, final_factor=0.0)
-            level = tuple((at, high + (low - high) * y, piece) for at, y, piece in points(unit))
-        yield Curve(since, epochs, level, "momentum")
+            found = tuple((at, high + (low - high) * y, piece) for at, y, piece in points(unit))
+        yield Curve(since, epochs, found, "momentum")
 
 
 def _rows(step: int, edit: Edit, steps: int) -> Iterator[Row]:

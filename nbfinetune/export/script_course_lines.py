@@ -1,58 +1,80 @@
-"""The lines of a script that have a run's curves, and what was changed while it trained."""
+"""The lines of a script that have the course of a run: its curves, its edits, its prunings."""
 
 from __future__ import annotations
 
-import itertools
+import textwrap
 
-from nbfinetune.export.script_course import Curve
 from nbfinetune.export.script_plan import Plan
+from nbfinetune.export.script_values import by_step, constant, pieces
 
-__all__ = ["changed", "course_lines", "prunes", "sets_momentum"]
+__all__ = ["VALUES", "course_lines", "is_edited", "prunings", "value_of"]
+
+VALUES = ("weight_decay", "momentum", "l1", "clip_norm", "clip_weights")
+"""Values of the optimizer that may change while it runs."""
+
+_WIDE = 98
 
 
-def course_lines(plan: Plan) -> list[str]:
-    """The curves of the run, and the edits that were made."""
+def is_edited(plan: Plan) -> bool:
+    """Whether curves or values were changed while the run trained."""
+    course, optimizer = plan.course, plan.config.optimizer
+    values = [constant(course, name, getattr(optimizer, name)) for name in VALUES]
+    curves = len(course.rates) > 1
+    return curves or (None in values and not course.momenta) or values.count(None) > 1
+
+
+def course_lines(plan: Plan, *, stepwise: bool) -> list[str]:
+    """The curves of the run, and what its prunings do.
+
+    Parameters
+    ----------
+    stepwise : bool
+        Whether values are told by optimizer step, rather than by a formula.
+    """
     course = plan.course
-    lines = ["# Since which step, epochs of the run, pieces: parts of the run, rates, and how."]
-    lines += ["RATES = [", *(f"    {_curve(c)},  # {c.name}" for c in course.rates), "]"]
-    if course.momenta:
-        lines += ["MOMENTA = [", *(f"    {_curve(c)}," for c in course.momenta), "]"]
-    if course.rows:
-        lines += ["# After which step, what is changed, and to what."]
-        lines += [f"EDITS = {list(course.rows)!r}"]
-    lines += ["", *_value_at(plan)]
-    if sets_momentum(plan):
-        lines += ["", *_SET_MOMENTUM]
-    return [*lines, "", *_edit_lines(plan)] if course.rows else lines
+    told = [curve.name for curve in course.rates[:1]]
+    told += [f"from step {curve.since} on {curve.name}" for curve in course.rates[1:]]
+    if stepwise:
+        initial = {name: float(getattr(plan.config.optimizer, name)) for name in VALUES}
+        found = by_step(course, initial, plan.steps, plan.last_step)
+        lines = [_comment(f"Steps, and values there: {', '.join(told)}"), f"COURSE = {found!r}"]
+    else:
+        lines = [
+            _comment(f"Parts of the run, rates there, and how it goes on: {', '.join(told)}"),
+            f"RATES = {pieces(course.rates[0])!r}",
+            *(f"MOMENTA = {pieces(curve)!r}" for curve in course.momenta),
+            "",
+            *_value_at(plan),
+        ]
+    rows = [row for row in prunings(plan) if row[0]]
+    lines += [f"PRUNINGS = {rows!r}"] if len(rows) > 1 else []
+    return [*lines, "", *_masks_of(plan)] if prunings(plan) else lines
 
 
-def changed(plan: Plan) -> set[str]:
-    """What was changed while the run trained."""
-    return {what for _, what, _ in plan.course.rows}
+def value_of(plan: Plan, name: str) -> str:
+    """Python of a value of the optimizer: a number, or what is true at this step."""
+    same = constant(plan.course, name, getattr(plan.config.optimizer, name))
+    return f"now[{name!r}]" if same is None else repr(float(same))
 
 
-def prunes(plan: Plan) -> bool:
-    """Whether weights are held at zero."""
-    return "prune" in changed(plan)
-
-
-def sets_momentum(plan: Plan) -> bool:
-    """Whether the momentum changes."""
-    return bool(plan.course.momenta) or "momentum" in changed(plan)
-
-
-def _curve(curve: Curve) -> str:
-    pieces = [
-        (at, end, low, high, piece)
-        for (at, low, piece), (end, high, _) in itertools.pairwise(curve.points)
-        if end > at
+def prunings(plan: Plan) -> list[tuple[object, ...]]:
+    """Steps of prunings of single weights, and what goes then."""
+    rows = [
+        (step, float(f"{value[0]:.10g}"), *value[1:])
+        for step, what, value in plan.course.rows
+        if what == "prune"
     ]
-    first, last = curve.points[0], curve.points[-1]
-    if not pieces or first[0] > 0:
-        pieces.insert(0, (0.0, first[0] or 1.0, first[1], first[1], "linear"))
-    if last[0] < 1.0:
-        pieces.append((last[0], 1.0, last[1], last[1], "linear"))
-    return f"({curve.since}, {curve.epochs}, {pieces!r})"
+    return [row[:2] for row in rows] if _is_plain(plan) else rows
+
+
+def _is_plain(plan: Plan) -> bool:
+    """Whether amounts of the whole network alone are asked for."""
+    asked = [value for _, what, value in plan.course.rows if what == "prune"]
+    return all(below is None and scope == "network" for _, below, scope in asked)
+
+
+def _comment(text: str) -> str:
+    return f"# {textwrap.shorten(text, _WIDE - 2, placeholder=' …')}"
 
 
 def _value_at(plan: Plan) -> list[str]:
@@ -60,9 +82,8 @@ def _value_at(plan: Plan) -> list[str]:
     log = ["    if how == 'log':", "        return low * (high / low) ** done"]
     bent = ["    done = (1 - math.cos(math.pi * done)) / 2 if how == 'cosine' else done"]
     return [
-        "def value_at(curves, step):",
-        "    _, epochs, pieces = [curve for curve in curves if curve[0] <= step][-1]",
-        "    part = min(step / (STEPS * epochs), 1.0)",
+        "def value_at(pieces, step):",
+        "    part = min(step / (STEPS * EPOCHS), 1.0)",
         "    at, end, low, high, how = [one for one in pieces if one[0] <= part + 1e-9][-1]",
         "    done = max((part - at) / (end - at), 0.0)",
         *(log if "log" in kinds else []),
@@ -71,58 +92,29 @@ def _value_at(plan: Plan) -> list[str]:
     ]
 
 
-_SET_MOMENTUM = (
-    "def set_momentum(optimizer, value):",
-    "    for group in optimizer.param_groups:",
-    "        betas = {'betas': (value, *group.get('betas', (0, 0))[1:])}",
-    "        group.update(betas if 'betas' in group else {'momentum': value})",
-)
-
-
-def _edit_lines(plan: Plan) -> list[str]:
-    kinds = changed(plan)
-    lines = ["def edit(what, value, model, optimizer):"]
-    if kinds & {"l1", "clip_norm", "clip_weights"}:
-        lines += ["    LIVE.update({what: value} if what in LIVE else {})"]
-    if "weight_decay" in kinds:
-        lines += ["    for group in optimizer.param_groups if what == 'weight_decay' else []:"]
-        lines += ["        group['weight_decay'] = value * group['decays']"]
-    if "momentum" in kinds:
-        lines += ["    if what == 'momentum':", "        set_momentum(optimizer, value)"]
-    if "unfreeze" in kinds and plan.first.frozen:
-        lines += [
-            "    if what == 'unfreeze':",
-            "        FROZEN.clear()",
-            "        train_mode(model)",
-        ]
-    if "prune" in kinds:
-        lines += _pruning(plan)
-    return lines if len(lines) > 1 else [*lines, "    pass"]
-
-
-def _pruning(plan: Plan) -> list[str]:
-    asked = [value for _, what, value in plan.course.rows if what == "prune"]
-    plain = all(below is None and scope == "network" for _, below, scope in asked)
+def _masks_of(plan: Plan) -> list[str]:
+    plain = _is_plain(plan)
+    head = tuple(f"{name}." for name in plan.first.head)
     return [
-        "    if what == 'prune':  # the smallest weights become zero, and stay so",
-        "        weights = {name: p.detach().abs() for name, p in model.named_parameters()",
-        f"                   if p.ndim > 1 and not under(name, {plan.first.head!r})}}",
-        *(f"        {line}" for line in (_OF_ALL if plain else _OF_EACH)),
+        f"def masks_of(model, amount{'' if plain else ', below, scope'}):  # small weights go",
+        "    sizes = {name: p.detach().abs() for name, p in model.named_parameters()",
+        f"             if p.ndim > 1 and not f'{{name}}.'.startswith({head!r})}}",
+        *(f"    {line}" for line in (_OF_ALL if plain else _OF_EACH)),
     ]
 
 
 _OF_ALL = (
-    "every = torch.cat([w.flatten() for w in weights.values()])",
-    "gone = round(value[0] * len(every))",
-    "edge = every.kthvalue(gone).values if gone else -1.0",
-    "MASKS.update({name: w > edge for name, w in weights.items()})",
+    "ranks = torch.cat([w.flatten() for w in sizes.values()]).argsort(stable=True).argsort()",
+    "stays = (ranks >= round(amount * len(ranks))).split([w.numel() for w in sizes.values()])",
+    "return {name: part.view_as(sizes[name]) for name, part in zip(sizes, stays)}",
 )
 _OF_EACH = (
-    "amount, below, scope = value",
-    "parts = [weights] if scope == 'network' else [{n: weights[n]} for n in weights]",
-    "for part in parts:",
-    "    every = torch.cat([w.flatten() for w in part.values()])",
-    "    gone = round(amount * len(every))",
-    "    edge = every.kthvalue(gone).values if gone else -1.0",
-    "    MASKS.update({n: (w >= below) if below else (w > edge) for n, w in part.items()})",
+    "masks = {}",
+    "for names in [list(sizes)] if scope == 'network' else [[name] for name in sizes]:",
+    "    every = torch.cat([sizes[name].flatten() for name in names])",
+    "    ranks = every.argsort(stable=True).argsort()",
+    "    stays = every >= below if below else ranks >= round(amount * len(ranks))",
+    "    parts = stays.split([sizes[name].numel() for name in names])",
+    "    masks |= {name: part.view_as(sizes[name]) for name, part in zip(names, parts)}",
+    "return masks",
 )

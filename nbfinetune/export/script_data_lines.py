@@ -1,4 +1,4 @@
-"""The lines of a script that read a run's images, vary them and make batches of them."""
+"""The lines of a script that read a run's images, and vary those that it trains on."""
 
 from __future__ import annotations
 
@@ -7,43 +7,56 @@ from nbfinetune.data.pixels import FILL
 from nbfinetune.data.stored_image import stored_side
 from nbfinetune.export.script_plan import Plan
 
-__all__ = ["data_lines", "settings"]
+__all__ = ["data_lines", "image_settings", "settings"]
 
-_KEPT = "num_workers=WORKERS, persistent_workers=WORKERS > 0"
+_LONG_PATH = 34
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def settings(plan: Plan, *, folder: str, workers: str) -> list[str]:
-    """What a person may want to change.
+def image_settings(plan: Plan, *, folder: str) -> list[str]:
+    """What of the images a person may want to change.
 
     Parameters
     ----------
     folder : str
-        Python that gives the folder of the images.
-    workers : str
-        Python that gives the number of processes that read images.
+        Python that gives the folder of the images; `FOLDER` in it is where they lay.
     """
-    facts, device = plan.facts, plan.config.runner.device
+    facts, root = plan.facts, repr(plan.listed.root)
     size, crop = facts["image_size"], facts["crop_pct"]
-    scale = (list(facts["mean"]), list(facts["std"]))
-    batch = plan.config.training.batch_size
-    accelerator = 'torch.accelerator.current_accelerator(True) or torch.device("cpu")'
     files = plan.listed.kind == "files"
+    short = [f"FOLDER = {folder.replace('FOLDER', root)}"]
+    long = [f"FOLDER = {root}", f"FOLDER = {folder}"]
     holds = "path, label and part (train or val)" if files else "images, labels and parts"
     return [
-        *([f"FOLDER = {folder}"] if files else []),
+        *((short if len(root) < _LONG_PATH else long) if files else []),
         f"LISTING = HERE / {plan.listed.file!r}  # {holds}",
         f"CLASSES = {tuple(facts['classes'])!r}",
         f"SIZE, STORED, CROP_PCT = {size}, {stored_side(size, crop)}, {crop}",
-        f"EPOCHS, BATCH, STEPS = {plan.course.epochs}, {batch}, {plan.steps}  # steps of an epoch",
+    ]
+
+
+def settings(plan: Plan, *, stepwise: bool) -> list[str]:
+    """What of the training a person may want to change.
+
+    Parameters
+    ----------
+    stepwise : bool
+        Whether the curves are told by optimizer step, and not stretched over the epochs.
+    """
+    facts, device = plan.facts, plan.config.runner.device
+    accelerator = "torch.accelerator.current_accelerator(True) or torch.device('cpu')"
+    epochs, batch = plan.course.epochs, plan.config.training.batch_size
+    length = f"EPOCHS, BATCH, STEPS = {epochs}, {batch}, {plan.steps}  # steps of an epoch"
+    mean, std = ([round(255 * one, 6) for one in facts[name]] for name in ("mean", "std"))
+    return [
+        f"EPOCHS, BATCH = {epochs}, {batch}" if stepwise else length,
         f"DEVICE = {accelerator if device == 'auto' else f'torch.device({device!r})'}",
-        f"MEAN, STD = (255 * torch.tensor(one, device=DEVICE).view(-1, 1, 1) for one in {scale})",
-        f"WORKERS = {workers}",
+        f"normalised = v2.Compose([v2.ToDtype(torch.float32), v2.Normalize({mean}, {std})])",
     ]
 
 
 def data_lines(plan: Plan) -> list[str]:
-    """From the listing to batches."""
+    """From the listing to pixels and labels."""
     return [
         *_stored(plan),
         "",
@@ -56,12 +69,6 @@ def data_lines(plan: Plan) -> list[str]:
         *_varied(plan),
         "",
         *_dataset(plan),
-        "",
-        "def batches(part, **how):",
-        f"    return DataLoader(Images(part), {_KEPT}, **how)",
-        "",
-        "def normalised(images):",
-        "    return (images.to(DEVICE).float() - MEAN) / STD",
     ]
 
 
@@ -98,21 +105,24 @@ def _varied(plan: Plan) -> list[str]:
         return ["varied = seen  # nothing is left to chance"]
     crop = CROPS[augment.preset]
     low, high = crop.ratio
-    lines = [
-        "class Crop(T.RandomResizedCrop):  # `scale` is a part of the central square",
-        "    def get_params(self, image, scale, ratio):",
-        "        square = min(image.size) ** 2 / (image.width * image.height)",
-        "        return super().get_params(image, [part * square for part in scale], ratio)",
-        "",
-    ]
-    kind = "Crop" if crop.square else "T.RandomResizedCrop"
-    steps = [f"{kind}(SIZE, {crop.scale}, ({low:.6g}, {high:.6g}), T.InterpolationMode."]
-    steps[0] += f"{_filter(plan)})"
-    steps += ["T.RandomHorizontalFlip()"] if augment.flip else []
+    how = f"({low:.6g}, {high:.6g}), v2.InterpolationMode.{_filter(plan)}"
+    flip = ["v2.RandomHorizontalFlip()"] if augment.flip else []
+    if crop.square:
+        smallest, largest = crop.scale
+        return [
+            "def varied(image):  # a part of the central square, or of as many pixels",
+            "    square = min(image.size) ** 2 / (image.width * image.height)",
+            f"    scale = {smallest} * square, {largest} * square",
+            f"    image = v2.RandomResizedCrop(SIZE, scale, {how})(image)",
+            f"    return {flip[0]}(image)" if flip else "    return image",
+        ]
     strong = augment.preset == "strong" and channels <= len(FILL)
-    steps += [f"T.TrivialAugmentWide(fill={list(FILL[:channels])})"] if strong else []
-    composed = [f"varied = T.Compose([{steps[0]},", f"    {', '.join(steps[1:])}])"]
-    return [*(lines if crop.square else []), *composed]
+    fill = [f"v2.TrivialAugmentWide(fill={list(FILL[:channels])})"] if strong else []
+    cut = f"v2.RandomResizedCrop(SIZE, {crop.scale}, {how})"
+    if not flip and not fill:
+        return [f"varied = {cut}"]
+    composed = [cut, *flip, *fill]
+    return ["varied = v2.Compose([", *(f"    {step}," for step in composed), "])"]
 
 
 def _dataset(plan: Plan) -> list[str]:
@@ -131,7 +141,7 @@ def _dataset(plan: Plan) -> list[str]:
     ]
     opened = "Image.fromarray" if arrays else "Image.open"
     return [
-        "class Images(torch.utils.data.Dataset):",
+        "class Images(Dataset):",
         "    def __init__(self, part):",
         *(held if arrays else listed),
         "        self.look = varied if part == 'train' else seen",
@@ -139,6 +149,5 @@ def _dataset(plan: Plan) -> list[str]:
         "        return len(self.labels)",
         "    def __getitem__(self, place):",
         f"        image = self.look(stored({opened}(self.images[place])))",
-        "        pixels = torch.from_numpy(np.array(image)).reshape(SIZE, SIZE, -1)",
-        "        return pixels.permute(2, 0, 1), self.labels[place]",
+        "        return v2.functional.pil_to_tensor(image), self.labels[place]",
     ]

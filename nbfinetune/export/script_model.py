@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save_file
@@ -24,7 +24,24 @@ from nbfinetune.models.recipe import recipes_in
 from nbfinetune.models.removing import remove
 from nbfinetune.records import FineTuneConfig, ModelConfig
 
-__all__ = ["FirstModel", "cover", "first_model"]
+__all__ = ["FirstModel", "Group", "cover", "first_model"]
+
+
+class Group(NamedTuple):
+    """Parameters that learn alike.
+
+    Parameters
+    ----------
+    factor : float
+        Multiple of the learning rate.
+    decays : bool
+        Whether weight decay concerns them.
+    names : tuple of str
+    """
+
+    factor: float
+    decays: bool
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,8 +56,8 @@ class FirstModel:
         A safetensors file to begin with, where no published one can be had by name.
     head, frozen : tuple of str
         Modules and parameters: of the head, and without training at first.
-    factors : dict of str to float
-        Multiples of the learning rate by module; empty where all are 1.
+    groups : tuple of Group
+        Empty where all learn at the same rate.
     exempt : tuple of str
         Patterns of parameters that the architecture frees of weight decay.
     fixed : tuple of str
@@ -51,7 +68,7 @@ class FirstModel:
     weights: bytes | None
     head: tuple[str, ...]
     frozen: tuple[str, ...]
-    factors: dict[str, float]
+    groups: tuple[Group, ...]
     exempt: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
 
@@ -85,7 +102,7 @@ def first_model(module: nn.Module, config: FineTuneConfig, facts: Mapping[str, A
     heads = (*head_names(module), *trained)
     groups = layer_groups(module, heads)
     names = [n for n, _ in module.named_parameters()]
-    factors = _factors(parameter_groups(module, groups, config.model, 1.0), names)
+    learning = _groups(parameter_groups(module, groups, config.model, 1.0))
     learns = {n for group in groups for n in group.parameter_names}
     fixed = tuple(name for name in names if name not in learns)
     set_trainable(module, groups, frozen_at_start(module, heads, config.model))
@@ -94,7 +111,7 @@ def first_model(module: nn.Module, config: FineTuneConfig, facts: Mapping[str, A
     listed: Any = getattr(module, "no_weight_decay", tuple)
     exempt = tuple(sorted(listed()))
     hidden = cover(frozen, names)
-    return FirstModel(tuple(lines), weights, head, hidden, factors, exempt, fixed)
+    return FirstModel(tuple(lines), weights, head, hidden, learning, exempt, fixed)
 
 
 def cover(chosen: Collection[str], everything: Collection[str]) -> tuple[str, ...]:
@@ -113,13 +130,11 @@ def _prefixes(name: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
-def _factors(groups: list[dict[str, Any]], names: list[str]) -> dict[str, float]:
-    by_factor: dict[float, list[str]] = {}
-    for group in groups:
-        by_factor.setdefault(round(group["lr_factor"], 10), []).extend(group["names"])
-    if set(by_factor) <= {1.0}:
-        return {}
-    return {path: factor for factor, chosen in by_factor.items() for path in cover(chosen, names)}
+def _groups(groups: list[dict[str, Any]]) -> tuple[Group, ...]:
+    found = tuple(
+        Group(round(g["lr_factor"], 10), g["weight_decay"] > 0, tuple(g["names"])) for g in groups
+    )
+    return found if any(group.factor != 1.0 for group in found) else ()
 
 
 def _by_name(
@@ -172,14 +187,17 @@ def _is_fresh(name: ModelName, config: ModelConfig, count: int) -> bool:
 
 def _quietened(module: nn.Module) -> list[str]:
     """Lines that have a fresh classifier begin with nearly equal logits for all classes."""
-    lines = []
+    found = []
     for head in head_names(module):
         inner = module.get_submodule(head).named_modules(prefix=head)
-        path, last = [(p, m) for p, m in inner if isinstance(m, (nn.Linear, nn.Conv2d))][-1]
-        layer = f"model.get_submodule({path!r})"
-        lines += [f"nn.init.normal_({layer}.weight, std={QUIET_STD})"]
-        lines += [f"nn.init.zeros_({layer}.bias)"] if last.bias is not None else []
-    return lines
+        found += [[(p, m) for p, m in inner if isinstance(m, (nn.Linear, nn.Conv2d))][-1]]
+    layers = [f"model.get_submodule({path!r})" for path, _ in found]
+    biased = all(last.bias is not None for _, last in found)
+    return [
+        f"for layer in [{', '.join(layers)}]:  # nearly equal logits at first",
+        f"    nn.init.normal_(layer.weight, std={QUIET_STD})",
+        *(["    nn.init.zeros_(layer.bias)"] if biased else []),
+    ]
 
 
 def _out_of_a_file(
@@ -203,6 +221,6 @@ def _out_of_a_file(
     dropout = config.model.dropout
     lines = building_code(built.module, name, facts, _FILE, dropout=dropout)
     lines += _dropped(built.module, name, config.model)
-    loading = ["from safetensors.torch import load_file", *lines]
-    loading.append(f"model.load_state_dict(load_file({_FILE!r}))")
-    return [line.replace(repr(_FILE), START) for line in loading], weights
+    if not recipes_in(facts):  # else it has them already
+        lines.append(f"model.load_state_dict(load_file({_FILE!r}))")
+    return [line.replace(repr(_FILE), START) for line in lines], weights

@@ -171,5 +171,5 @@ def _notes(
         yield "of several plateau schedules each begins where the one before had come to"
     if ":" in config.model.name:
         yield f"the model is built by {config.model.name}, which has to be importable"
-    if first.factors and config.model.layer_decay:
+    if first.groups and config.model.layer_decay:
         yield "learning rates by layer are those of the layers that the model had in the end"

@@ -2,146 +2,159 @@
 
 from __future__ import annotations
 
-from nbfinetune.export.script_course import TORCHS, Course
-from nbfinetune.export.script_course_lines import changed, prunes
+import torch
+from torch import nn
+
+from nbfinetune.export.script_course import Course
+from nbfinetune.export.script_course_lines import prunings, value_of
 from nbfinetune.export.script_loss_lines import (
+    in_halves,
     loss_lines,
     loss_of,
     measure_lines,
-    precision_lines,
-    said,
+    mixes,
 )
+from nbfinetune.export.script_model_lines import is_torchs, of_what_decays
 from nbfinetune.export.script_plan import Plan
-from nbfinetune.records import OptimizerConfig, Plateau
+from nbfinetune.records import Plateau
 
-__all__ = ["is_torchs", "mixes", "training_lines"]
+__all__ = ["training_lines"]
 
-SETTINGS = ("l1", "clip_norm", "clip_weights")
-_FUSED = ("adamw", "adam", "sgd", "adagrad")
+_OF_BETAS = ("adamw", "adam")
+_ZERO = "0.0"
+_RATE = "plateau.get_last_lr()[0]"
 
 
-def training_lines(plan: Plan, *, saved: str) -> list[str]:
+def training_lines(plan: Plan, *, stepwise: bool, saved: str, workers: str) -> list[str]:
     """The loss, the measures and the loop.
 
     Parameters
     ----------
-    saved : str
-        Python that gives the path of the model that is written.
+    stepwise : bool
+        As for `nbfinetune.export.script_course_lines.course_lines`.
+    saved, workers : str
+        Python that gives the path of the model that is written, and the number of processes that
+        read images.
     """
-    tables = [f"LIVE = {_live(plan)!r}"] if _live(plan) else []
-    tables += ["MASKS = {}"] if prunes(plan) else []
     return [
-        *([*tables, ""] if tables else []),
-        *loss_lines(plan.config.training),
-        *precision_lines(plan),
+        *loss_lines(plan),
         *measure_lines(plan),
         "",
-        *_setting_out(plan),
-        *_loop(plan),
-        f"    save_file(kept, {saved})",
-        "    print(f'best: epoch {best_epoch}, accuracy {best_accuracy:.4f}')",
-    ]
-
-
-def _live(plan: Plan) -> dict[str, float]:
-    """Settings of the optimizer that the loop looks up, as they are at first."""
-    asked = {name: float(getattr(plan.config.optimizer, name)) for name in SETTINGS}
-    return {name: value for name, value in asked.items() if value or name in changed(plan)}
-
-
-def _setting_out(plan: Plan) -> list[str]:
-    config, course = plan.config, plan.course
-    whole = plan.listed.train >= config.training.batch_size
-    layout = ".to(memory_format=torch.channels_last)" if plan.channels_last else ""
-    lines = [
         "def main():",
-        f"    torch.manual_seed({config.seed})",
-        f"    model = build().to(DEVICE){layout}",
-        f"    optimizer = {_optimizer(config.optimizer, config.schedule.lr)}",
-        f"    train = batches('train', batch_size=BATCH, shuffle=True, drop_last={whole})",
-        f"    val = batches('val', batch_size={max(config.training.batch_size, 64)})",
+        *(f"    {line}" for line in _setting_out(plan, workers)),
+        *(f"    {line}" for line in _epochs(plan, stepwise=stepwise, saved=saved)),
+        "    print(told)",
     ]
-    if config.training.class_weights == "balanced":
-        lines += ["    counts = torch.bincount(torch.tensor(train.dataset.labels)).float()"]
-        lines += ["    weights = (counts.sum() / (len(CLASSES) * counts)).to(DEVICE)"]
-    if config.training.ema:
-        lines += [f"    average = ModelEmaV3(model, decay={config.training.ema}, use_warmup=True)"]
+
+
+def _setting_out(plan: Plan, workers: str) -> list[str]:
+    training, course = plan.config.training, plan.course
+    whole = plan.listed.train >= training.batch_size
+    layout = ", memory_format=torch.channels_last" if plan.channels_last else ""
+    reading = f"num_workers={workers}, persistent_workers=True" if workers != "0" else ""
+    loading = ", **reading" if reading else ""
+    lines = [
+        f"torch.manual_seed({plan.config.seed})",
+        f"model = build().to(DEVICE{layout})",
+        "optimizer = optimizer_of(model)",
+        *([f"reading = dict({reading})"] if reading else []),
+        f"train = DataLoader(Images('train'), BATCH, shuffle=True, drop_last={whole}{loading})",
+        f"val = DataLoader(Images('val'), {max(training.batch_size, 64)}{loading})",
+    ]
+    if training.class_weights == "balanced":
+        counted = "torch.tensor(train.dataset.labels), minlength=len(CLASSES)"
+        lines += [f"counts = torch.bincount({counted})"]
+        balanced = "(counts.sum() / (counts.count_nonzero() * counts))"
+        lines += [f"weights = {balanced}.nan_to_num(posinf=1.0).to(DEVICE)"]
+    if training.ema:
+        lines += [f"ema = ModelEmaV3(model, decay={training.ema}, use_warmup=True)"]
     if plan.precision == "fp16":
-        lines += ["    scaler = torch.amp.GradScaler(DEVICE.type)"]
+        lines += ["scaler = torch.amp.GradScaler(DEVICE.type)"]
     if course.plateaus:
         lines += _plateau(list(course.plateaus.values())[-1])
     if mixes(plan):
-        lines += [f"    mix = {_mixing(plan)}"]
-    lines += ["    step, best, best_epoch, best_accuracy, kept = 0, -math.inf, 0, 0.0, {}"]
-    if any(since == 0 for since, _, _ in course.rows):
-        lines += ["    for _, what, value in [row for row in EDITS if row[0] == 0]:"]
-        lines += ["        edit(what, value, model, optimizer)"]
-    return lines
+        lines += [f"mix = {_mixing(plan)}"]
+    if _penalised(plan):
+        decays = f"for g in optimizer.param_groups if g[{of_what_decays(plan)!r}]"
+        lines += [f"decaying = [p {decays} for p in g['params']]"]
+    if not prunings(plan):
+        return [*lines, "step, best, told = 0, -math.inf, ''"]
+    at_first = [row[1:] for row in prunings(plan) if row[0] == 0]
+    masks = f"masks_of(model, {_listed(at_first[-1])})" if at_first else "{}"
+    return [*lines, f"step, best, told, masks = 0, -math.inf, '', {masks}"]
 
 
-def is_torchs(plan: Plan) -> bool:
-    """Whether the optimizer is one of torch's own; else it is timm's."""
-    return plan.config.optimizer.name.lower() in TORCHS
-
-
-def _optimizer(config: OptimizerConfig, lr: float) -> str:
-    name = config.name.lower()
-    if name not in TORCHS:
-        return f"timm.optim.create_optimizer_v2(parameter_groups(model), {name!r}, lr={lr})"
-    values = ""
-    if name in ("adamw", "adam"):
-        values = f", betas=({config.momentum}, 0.999)"
-    elif name in ("sgd", "rmsprop"):
-        values = f", momentum={config.momentum}"
-    if name == "sgd":
-        values += f", nesterov={config.nesterov and config.momentum > 0}"
-    fused = ", fused=DEVICE.type in ('cpu', 'cuda')" if name in _FUSED else ""
-    return f"torch.optim.{TORCHS[name]}(parameter_groups(model), lr={lr}{values}{fused})"
+def _listed(values: tuple[object, ...]) -> str:
+    return ", ".join(map(repr, values))
 
 
 def _plateau(plateau: Plateau) -> list[str]:
     mode = "min" if plateau.metric == "val_loss" else "max"
     values = f"{mode!r}, {plateau.factor}, {plateau.patience}, {plateau.threshold}"
+    values += f", min_lr={plateau.min_factor}, eps=0.0"
     return [
-        "    multiple = torch.optim.SGD([torch.zeros(1)], lr=1.0)  # its rate multiplies the curve",
-        "    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(",
-        f"        multiple, {values}, min_lr={plateau.min_factor}, eps=0.0)",
+        "plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(  # its rate multiplies the curve",
+        f"    torch.optim.SGD([torch.zeros(1)], 1.0), {values})",
     ]
 
 
 def _mixing(plan: Plan) -> str:
     augment = plan.config.augment
     ways = [
-        f"v2.{name}(alpha={alpha}, num_classes=len(CLASSES))"
+        f"v2.{name}(alpha={alpha}, num_classes={len(plan.facts['classes'])})"
         for name, alpha in (("MixUp", augment.mixup), ("CutMix", augment.cutmix))
         if alpha
     ]
     return ways[0] if len(ways) == 1 else f"v2.RandomChoice([{', '.join(ways)}])"
 
 
-def _loop(plan: Plan) -> list[str]:
-    monitor = plan.config.training.monitor
-    net = "average.module" if plan.config.training.ema else "model"
+def _penalised(plan: Plan) -> bool:
+    return value_of(plan, "l1") != _ZERO
+
+
+def _epochs(plan: Plan, *, stepwise: bool, saved: str) -> list[str]:
+    monitor, course = plan.config.training.monitor, plan.course
+    net = "ema.module" if plan.config.training.ema else "model"
+    mean = "torch.stack(losses).mean().item()"
     sign = "-" if monitor == "val_loss" else ""
-    early = plan.last_step < plan.steps * plan.course.epochs
-    ended = [f"if step == {plan.last_step}:", "    break  # where the run ended"] if early else []
-    state = f"{net}.state_dict().items()"
+    count = -(-plan.last_step // plan.steps)
+    early = plan.last_step < plan.steps * course.epochs
+    epochs = f"{count} + 1):  # where the run ended" if count < course.epochs else "EPOCHS + 1):"
+    batches = f"islice(train, {plan.last_step} - step)" if early else "train"
     return [
-        "    for epoch in range(1, EPOCHS + 1):",
-        f"        {'train_mode(model)' if plan.first.frozen else 'model.train()'}",
-        "        losses = []",
-        "        for images, labels in train:",
-        *(f"            {line}" for line in (*_step(plan), *ended)),
-        f"        measures = measure({net}, val)",
-        "        told = {'train_loss': torch.stack(losses).mean().item(), **measures}",
-        "        print(epoch, *(f'{name} {one:.4f}' for name, one in told.items()), flush=True)",
-        *_after_epoch(plan.course),
-        f"        score = {sign}measures[{monitor!r}]",
-        "        if score > best:",
-        "            best, best_epoch, best_accuracy = score, epoch, measures['accuracy']",
-        f"            kept = {{name: v.cpu().contiguous().clone() for name, v in {state}}}",
-        *(f"        {line}" for line in ended),
+        f"for epoch in range(1, {epochs}",
+        *([] if _thaws_within(plan) else [f"    {_trains(plan)}"]),
+        "    losses = []",
+        f"    for images, labels in {batches}:",
+        *(f"        {line}" for line in _step(plan, stepwise=stepwise)),
+        f"    measures = {{'train_loss': {mean}, **measure({net}, val)}}",
+        "    print(epoch, *(f'{name} {one:.4f}' for name, one in measures.items()), flush=True)",
+        *(f"    {line}" for line in _after_epoch(course)),
+        f"    if {sign}measures[{monitor!r}] > best:",
+        f"        best = {sign}measures[{monitor!r}]",
+        "        told = f'best: epoch {epoch}, accuracy {measures[\"accuracy\"]:.4f}'",
+        f"        state = {{k: v.contiguous().clone() for k, v in {net}.state_dict().items()}}",
+        f"        save_file(state, {saved})",
     ]
+
+
+def _thawed_at(plan: Plan) -> int | None:
+    return min((step for step, what, _ in plan.course.rows if what == "unfreeze"), default=None)
+
+
+def _trains(plan: Plan) -> str:
+    thawed = _thawed_at(plan)
+    if not plan.first.frozen:
+        return "model.train()"
+    if thawed is None:
+        return "train_mode(model, FROZEN)"
+    return f"train_mode(model, FROZEN if step < {thawed} else ())"
+
+
+def _thaws_within(plan: Plan) -> bool:
+    """Whether layers thaw in the middle of an epoch."""
+    thawed = _thawed_at(plan)
+    return bool(plan.first.frozen and thawed and thawed % plan.steps)
 
 
 def _after_epoch(course: Course) -> list[str]:
@@ -150,7 +163,7 @@ def _after_epoch(course: Course) -> list[str]:
     place, plateau = max(course.plateaus.items())
     stepped = f"plateau.step(measures[{plateau.metric!r}])"
     window = _window(course, place)
-    return [f"        if {window}:", f"            {stepped}"] if window else [f"        {stepped}"]
+    return [f"if {window}:", f"    {stepped}"] if window else [stepped]
 
 
 def _window(course: Course, place: int) -> str:
@@ -162,64 +175,83 @@ def _window(course: Course, place: int) -> str:
     return " < ".join([f"{since} <= step", *until])
 
 
-def _step(plan: Plan) -> list[str]:
+def _step(plan: Plan, *, stepwise: bool) -> list[str]:
     """One optimizer step."""
     return [
-        *_following(plan),
-        "images, labels = normalised(images), labels.to(DEVICE)",
+        *([_trains(plan)] if _thaws_within(plan) else []),
+        *_following(plan, stepwise=stepwise),
+        "images, labels = normalised(images.to(DEVICE)), labels.to(DEVICE)",
         *(["images, labels = mix(images, labels)"] if mixes(plan) else []),
         "optimizer.zero_grad()",
         *_gradients(plan),
         *_updated(plan),
         "step += 1",
         *_held(plan),
-        *(["average.update(model, step=step)"] if plan.config.training.ema else []),
-        "losses.append(loss.detach())",
+        *(["ema.update(model, step=step)"] if plan.config.training.ema else []),
     ]
 
 
-def mixes(plan: Plan) -> bool:
-    """Whether images are mixed with one another."""
-    return bool(plan.config.augment.mixup or plan.config.augment.cutmix)
-
-
-def _following(plan: Plan) -> list[str]:
-    lines = ["lr = value_at(RATES, step)"]
-    if plan.course.plateaus:
-        window = _window(plan.course, max(plan.course.plateaus))
-        multiple = "multiple.param_groups[0]['lr']"
-        lines += [f"lr *= {multiple} if {window} else 1" if window else f"lr *= {multiple}"]
-    lines += ["for group in optimizer.param_groups:", "    group['lr'] = lr * group['factor']"]
-    if plan.course.momenta:
-        lines += ["set_momentum(optimizer, value_at(MOMENTA, step))"]
+def _following(plan: Plan, *, stepwise: bool) -> list[str]:
+    course = plan.course
+    told = "now = {name: np.interp(step, *points) for name, points in COURSE.items()}"
+    lines = [told] if stepwise else ["lr = value_at(RATES, step)"]
+    lr = "now['lr']" if stepwise else "lr"
+    if course.plateaus:
+        window = _window(course, max(course.plateaus))
+        lines += [f"{lr} *= {_RATE} if {window} else 1" if window else f"{lr} *= {_RATE}"]
+    lines += ["for group in optimizer.param_groups:"]
+    lines += [f"    group['lr'] = {lr}" + (" * group['factor']" if plan.first.groups else "")]
+    if "momentum" in course.changed:
+        value = value_of(plan, "momentum") if stepwise else "value_at(MOMENTA, step)"
+        lines += [f"    {_momentum(plan, value)}"]
+    if "weight_decay" in course.changed:
+        lines += [f"    group['weight_decay'] = {value_of(plan, 'weight_decay')} * group['decays']"]
     return lines
 
 
+def _momentum(plan: Plan, value: str) -> str:
+    name = plan.config.optimizer.name.lower()
+    by_betas = name in _OF_BETAS
+    if not is_torchs(plan):
+        from timm.optim._optim_factory import create_optimizer_v2
+
+        made = create_optimizer_v2([nn.Parameter(torch.zeros(1))], name, lr=1.0)
+        by_betas = "momentum" not in made.param_groups[0]
+    if by_betas:
+        return f"group['betas'] = ({value}, *group['betas'][1:])"
+    return f"group['momentum'] = {value}"
+
+
 def _gradients(plan: Plan) -> list[str]:
-    pieces = plan.config.training.accumulate
-    back = "scaler.scale(loss).backward()" if plan.precision == "fp16" else "loss.backward()"
-    if pieces == 1:
-        return [f"loss = {loss_of(plan, said(plan, 'images'), 'labels')}", back]
-    micro = -(-plan.config.training.batch_size // pieces)
-    return [
-        f"for piece, goal in zip(images.split({micro}), labels.split({micro})):",
-        f"    loss = {loss_of(plan, said(plan, 'piece'), 'goal')} * len(piece) / len(images)",
-        f"    {back}",
-        "loss = loss * len(images) / len(piece)",
-    ]
+    training, halves = plan.config.training, in_halves(plan)
+    whole = training.accumulate == 1
+    images, goal = ("images", "labels") if whole else ("piece", "goal")
+    said = f"model({images}).float()" if halves else f"model({images})"
+    loss = f"loss = {loss_of(plan, said, goal)}"
+    lines = [f"with {halves}:", f"    {loss}"] if halves else [loss]
+    learnt = "loss"
+    if _penalised(plan):
+        lines += [f"penalty = {value_of(plan, 'l1')} * sum(p.abs().sum() for p in decaying)"]
+        learnt = "(loss + penalty)"
+    if not whole:
+        learnt = f"({learnt} * len(piece) / len(images))"
+    if plan.precision == "fp16":
+        learnt = f"scaler.scale({learnt.removeprefix('(').removesuffix(')')})"
+    lines += [f"{learnt}.backward()"]
+    lines += ["losses.append(loss.detach())"]
+    if whole:
+        return lines
+    micro = -(-training.batch_size // training.accumulate)
+    pieces = f"zip(images.split({micro}), labels.split({micro}))"
+    return [f"for piece, goal in {pieces}:", *(f"    {line}" for line in lines)]
 
 
 def _updated(plan: Plan) -> list[str]:
-    half, live = plan.precision == "fp16", _live(plan)
-    lines = ["scaler.unscale_(optimizer)"] if half else []
-    if "l1" in live:
-        lines += [
-            "for group in [group for group in optimizer.param_groups if group['decays']]:",
-            "    for p in [p for p in group['params'] if p.grad is not None]:",
-            "        p.grad.add_(p.detach().sign(), alpha=LIVE['l1'])",
-        ]
-    if "clip_norm" in live:
-        lines += ["nn.utils.clip_grad_norm_(model.parameters(), LIVE['clip_norm'] or math.inf)"]
+    half, limit = plan.precision == "fp16", value_of(plan, "clip_norm")
+    lines = ["scaler.unscale_(optimizer)"] if half and limit != _ZERO else []
+    if limit != _ZERO:
+        largest = limit if limit[0].isdigit() else f"{limit} or math.inf"
+        lines += [f"nn.utils.clip_grad_norm_(model.parameters(), {largest})"]
     return [
         *lines,
         *(["scaler.step(optimizer)", "scaler.update()"] if half else ["optimizer.step()"]),
@@ -228,18 +260,35 @@ def _updated(plan: Plan) -> list[str]:
 
 def _held(plan: Plan) -> list[str]:
     """Edits that are due, and weights back where pruning and clipping hold them."""
-    lines = []
-    if plan.course.rows:
-        lines += ["for _, what, value in [row for row in EDITS if row[0] == step]:"]
-        lines += ["    edit(what, value, model, optimizer)"]
-    if prunes(plan):
-        lines += ["    best = -math.inf if what == 'prune' else best  # of another model"]
-        lines += ["for name, mask in MASKS.items():"]
-        lines += ["    model.get_parameter(name).data.mul_(mask)"]
-    if prunes(plan) and plan.config.training.ema:
-        lines += ["    average.module.get_parameter(name).data.mul_(mask)"]
-    if "clip_weights" in _live(plan):
-        lines += ["limit = LIVE['clip_weights'] or math.inf"]
-        lines += ["for p in [p for p in model.parameters() if p.ndim > 1]:"]
-        lines += ["    p.data.clamp_(-limit, limit)"]
+    return [*_pruning(plan), *_clipping(plan)]
+
+
+def _pruning(plan: Plan) -> list[str]:
+    rows = prunings(plan)
+    if not rows:
+        return []
+    later = [row for row in rows if row[0]]
+    chosen = [f"if step == {row[0]}:" for row in later[:1]]
+    asked = _listed(later[0][1:]) if len(later) == 1 else "*asked"
+    if len(later) > 1:
+        chosen = ["for _, *asked in [row for row in PRUNINGS if row[0] == step]:"]
+    again = [f"    masks = masks_of(model, {asked})", "    best = -math.inf  # of another model"]
+    lines = [*chosen, *again] if later else []
+    lines += ["for name, mask in masks.items():"]
+    lines += ["    model.get_parameter(name).data.mul_(mask)"]
+    if plan.config.training.ema:
+        lines += ["    ema.module.get_parameter(name).data.mul_(mask)"]
     return lines
+
+
+def _clipping(plan: Plan) -> list[str]:
+    limit = value_of(plan, "clip_weights")
+    if limit == _ZERO:
+        return []
+    changing = [] if limit[0].isdigit() else [f"limit = {limit} or math.inf"]
+    name = "limit" if changing else limit
+    return [
+        *changing,
+        "for p in [p for p in model.parameters() if p.ndim > 1]:",
+        f"    p.data.clamp_(-{name}, {name})",
+    ]

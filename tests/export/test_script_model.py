@@ -55,8 +55,9 @@ def test_it_has_the_layers_the_frozen_parts_and_the_groups_of_the_run(case):
     assert theirs == ours
     groups = freeze(fresh.module, fresh.head_names, model)
     trained = {n for n, p in fresh.module.named_parameters() if p.requires_grad}
+    optimizer = space["optimizer_of"](made)
     if first.frozen:
-        space["train_mode"](made)
+        space["train_mode"](made, space["FROZEN"])
     assert {n for n, p in made.named_parameters() if p.requires_grad} == trained
     rates = {
         n: (round(g["lr_factor"], 9), g["weight_decay"])
@@ -65,8 +66,8 @@ def test_it_has_the_layers_the_frozen_parts_and_the_groups_of_the_run(case):
     }
     by_id = {id(p): n for n, p in made.named_parameters()}
     found = {
-        by_id[id(p)]: (round(g["factor"], 9), g["weight_decay"])
-        for g in space["parameter_groups"](made)
+        by_id[id(p)]: (round(g.get("factor", 1.0), 9), g["weight_decay"])
+        for g in optimizer.param_groups
         for p in g["params"]
     }
     assert {n: found[n] for n in trained} == rates

@@ -1,20 +1,19 @@
-"""A script's tables and functions do what the run did, and its text stays short."""
+"""A script's tables and functions do what the run did."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from script_plans import LINES, functions, plan, text
+from script_plans import LINES, functions, plan, text, values_at
 from torch import nn
 
-from nbfinetune.export.compact import MOST_LINES, fitted
-from nbfinetune.export.script_model import FirstModel, cover
+from nbfinetune.export.script_course_lines import prunings
+from nbfinetune.export.script_model import FirstModel, Group, cover
 from nbfinetune.pruning.gradual import amount_at, round_steps
 from nbfinetune.pruning.magnitude import magnitude_masks, threshold_masks
 from nbfinetune.records import (
     AppliedEdit,
-    AugmentConfig,
     Constant,
     Cosine,
     Exponential,
@@ -55,13 +54,13 @@ BENT = [
     Polynomial(lr=0.3, power=2.0),
     Knots(lr=1.0, points=(Knot(0, 0.0, "pchip"), Knot(0.3, 1.0, "pchip"), Knot(1, 0.1))),
 ]
-HEAD_ALONE = FirstModel(LINES, None, ("fc",), ("conv1", "layer1"), {})
+HEAD_ALONE = FirstModel(LINES, None, ("fc",), ("conv1", "layer1"), ())
 
 
 def rates(curve, steps=90, epochs=3):
     asked = plan(steps=steps, schedule=curve, training=TrainingConfig(epochs=epochs))
     space = functions(asked)
-    return [space["value_at"](space["RATES"], step) for step in range(steps * epochs)]
+    return [values_at(space, step)["lr"] for step in range(steps * epochs)]
 
 
 @pytest.mark.parametrize("curve", CURVES, ids=lambda curve: type(curve).__name__)
@@ -76,13 +75,33 @@ def test_a_cubic_is_followed_by_straight_pieces(curve):
     np.testing.assert_allclose(rates(curve), expected, atol=0.01 * curve.lr)
 
 
-def test_a_curve_that_was_changed_holds_from_its_step_on():
-    new = Cosine(lr=0.1)
-    space = functions(plan([AppliedEdit(1, 50, SetSchedule(schedule=new, epochs=8))]))
-    first = lr_at(Cosine(warmup=0.1), 49 / (90 * 5))
+@pytest.mark.parametrize("curve", [*CURVES, *BENT], ids=lambda curve: type(curve).__name__)
+def test_curves_that_were_changed_are_followed_by_step(curve):
+    new = Cosine(lr=0.1, warmup=0.1)
+    made = [AppliedEdit(1, 50, SetSchedule(schedule=new, epochs=8))]
+    space = functions(plan(made, schedule=curve, training=TrainingConfig(epochs=5)))
     assert space["EPOCHS"] == 8
-    assert space["value_at"](space["RATES"], 49) == pytest.approx(first, rel=1e-5)
-    assert space["value_at"](space["RATES"], 50) == pytest.approx(lr_at(new, 50 / 720), rel=1e-5)
+    found = [values_at(space, step)["lr"] for step in range(720)]
+    expected = [lr_at(curve, step / 450) for step in range(50)]
+    expected += [lr_at(new, step / 720) for step in range(50, 720)]
+    np.testing.assert_allclose(found, expected, atol=0.01 * curve.lr if curve in BENT else 1e-4)
+
+
+def test_values_that_were_changed_hold_from_their_steps_on():
+    made = [
+        AppliedEdit(1, 40, SetOptimizer(weight_decay=0.5, clip_norm=1.0, momentum=0.6)),
+        AppliedEdit(2, 41, SetOptimizer(weight_decay=0.25, l1=0.1)),
+        AppliedEdit(3, 60, SetSchedule(schedule=OneCycle(lr=0.3, base_momentum=0.8))),
+        AppliedEdit(4, 80, SetSchedule(schedule=Constant(lr=0.3))),
+    ]
+    space = functions(plan(made))
+    told = {step: values_at(space, step) for step in (0, 39, 40, 41, 60, 79, 80, 400)}
+    assert [told[s]["weight_decay"] for s in (0, 39, 40, 41, 400)] == [0.01, 0.01, 0.5, 0.25, 0.25]
+    assert [told[s]["clip_norm"] for s in (39, 40, 400)] == [0.0, 1.0, 1.0]
+    assert [told[s]["l1"] for s in (40, 41)] == [0.0, 0.1]
+    assert [told[s]["momentum"] for s in (39, 40, 80, 400)] == [0.9, 0.6, 0.6, 0.6]
+    curve = OneCycle(lr=0.3, base_momentum=0.8)
+    assert told[79]["momentum"] == pytest.approx(momentum_at(curve, 79 / 450), abs=1e-4)
 
 
 def test_the_momentum_follows_the_curve_that_asks_for_it():
@@ -131,12 +150,12 @@ def test_what_can_not_be_repeated_is_noted():
 def test_a_script_prunes_the_weights_that_the_run_pruned(edit, masks):
     torch.manual_seed(0)
     model = nn.ModuleDict({"a": nn.Linear(9, 7), "b": nn.Linear(7, 5), "fc": nn.Linear(5, 2)})
-    space = functions(plan([AppliedEdit(1, 40, edit)]))
-    for _, what, value in space["EDITS"]:
-        space["edit"](what, value, model, None)
+    asked = plan([AppliedEdit(1, 40, edit)])
+    ((_, *values),) = prunings(asked)
+    found = functions(asked)["masks_of"](model, *values)
     expected = masks({f"{k}.weight": model[k].weight for k in "ab"})
-    assert space["MASKS"].keys() == expected.keys()
-    assert all(torch.equal(space["MASKS"][name], expected[name]) for name in expected)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_frozen_layers_keep_still_until_they_are_thawed():
@@ -144,23 +163,43 @@ def test_frozen_layers_keep_still_until_they_are_thawed():
     model = nn.ModuleDict(
         {"conv1": nn.Linear(2, 2), "layer1": nn.BatchNorm1d(2), "fc": nn.Linear(2, 2)}
     )
-    space["train_mode"](model)
+    space["train_mode"](model, space["FROZEN"])
     assert [p.requires_grad for p in model.parameters()] == [False] * 4 + [True] * 2
     assert [m.training for m in model.values()] == [False, False, True]
-    space["edit"]("unfreeze", None, model, None)
+    space["train_mode"](model, ())
     assert all(p.requires_grad for p in model.parameters())
     assert all(m.training for m in model.values())
 
 
 def test_parameters_are_grouped_by_rate_and_decay():
-    first = FirstModel(LINES, None, ("fc",), (), {"conv1": 0.1, "fc": 1.0}, ("conv1.pos*",))
+    named = (
+        Group(0.1, True, ("conv1.weight",)),
+        Group(0.1, False, ("conv1.pos_embed", "conv1.bias")),
+        Group(1.0, True, ("fc.weight",)),
+    )
     model = nn.ModuleDict({"conv1": nn.Linear(2, 2), "fc": nn.Linear(2, 2)})
     model["conv1"].register_parameter("pos_embed", nn.Parameter(torch.zeros(1, 2, 2)))
     optimizer = OptimizerConfig(weight_decay=0.3)
-    found = functions(plan(first=first, optimizer=optimizer))["parameter_groups"](model)
+    first = FirstModel(LINES, None, ("fc",), (), named)
+    found = functions(plan(first=first, optimizer=optimizer))["optimizer_of"](model).param_groups
     told = {(g["factor"], g["weight_decay"], g["decays"]): len(g["params"]) for g in found}
-    assert told == {(0.1, 0.3, True): 1, (0.1, 0.0, False): 2, (1.0, 0.3, True): 1,
-                    (1.0, 0.0, False): 1}  # fmt: skip
+    assert told == {(0.1, 0.3, True): 1, (0.1, 0.0, False): 2, (1.0, 0.3, True): 1}
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_what_the_architecture_exempts_has_no_weight_decay_and_no_l1(decay):
+    first = FirstModel(LINES, None, ("fc",), (), (), ("conv1.pos*",))
+    model = nn.ModuleDict({"conv1": nn.Linear(2, 2), "fc": nn.Linear(2, 2)})
+    model["conv1"].register_parameter("pos_embed", nn.Parameter(torch.zeros(1, 2, 2)))
+    asked = plan(
+        [AppliedEdit(1, 9, SetOptimizer(weight_decay=0.5))],
+        first=first,
+        optimizer=OptimizerConfig(weight_decay=decay, l1=0.1),
+    )
+    found = functions(asked)["optimizer_of"](model).param_groups
+    told = {(bool(g["decays"]), g["weight_decay"]): len(g["params"]) for g in found}
+    assert told == {(False, 0.0): 3, (True, decay): 2}
+    assert "decaying = [p for g in optimizer.param_groups if g['decays']" in text(asked)
 
 
 def test_modules_stand_for_all_their_parameters_and_no_others():
@@ -172,60 +211,3 @@ def test_modules_stand_for_all_their_parameters_and_no_others():
     )
     assert cover(["body.0.weight"], names) == ("body.0.weight",)
     assert cover([], names) == ()
-
-
-EVERYTHING = {
-    "augment": AugmentConfig(preset="strong", mixup=0.2, cutmix=1.0),
-    "training": TrainingConfig(
-        ema=0.99, accumulate=2, loss="focal", class_weights="balanced", monitor="macro_f1"
-    ),
-    "optimizer": OptimizerConfig(name="lion", l1=0.1, clip_weights=2.0, momentum=0.5),
-}
-EDITED = [
-    AppliedEdit(1, 30, SetSchedule(schedule=Cosine(lr=1e-3), epochs=8)),
-    AppliedEdit(2, 40, SetOptimizer(weight_decay=0.05, clip_norm=1.0)),
-    AppliedEdit(3, 50, Unfreeze()),
-    AppliedEdit(4, 60, Prune(amount=0.5)),
-]
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {},
-        {"kind": "arrays", "augment": AugmentConfig(preset="none")},
-        {"augment": AugmentConfig(preset="light", flip=False), "precision": "bf16"},
-        {"edits": EDITED, "first": HEAD_ALONE, "last": 400},
-        {"edits": [AppliedEdit(1, 9, SetSchedule(schedule=Plateau()))], "precision": "fp16"},
-        {"schedule": Plateau(metric="macro_f1"), "training": TrainingConfig(loss="bce")},
-    ],
-    ids=["plain", "arrays", "light", "edited", "plateau later", "plateau"],
-)
-def test_a_script_is_python_of_less_than_150_lines(asked):
-    written = text(plan(**asked))
-    compile(written, "again.py", "exec")
-    assert len(written.splitlines()) < 150
-
-
-def test_a_run_that_used_nearly_everything_is_python_as_well():
-    asked = plan(EDITED, first=HEAD_ALONE, precision="fp16", schedule=OneCycle(base_momentum=0.8),
-                 **EVERYTHING)  # fmt: skip
-    compile(text(asked), "again.py", "exec")
-
-
-def test_lines_are_put_closer_only_where_there_are_too_many():
-    lines = ["import a", "import b", "", "def one():", "    return 1", "", "if a:", "    b()"]
-    assert fitted(lines) == lines
-    closer = fitted([*lines, *(["x = 1"] * MOST_LINES)])
-    assert closer[:3] == ["import a, b", "def one(): return 1", "if a: b()"]
-
-
-def test_a_block_of_two_lines_keeps_its_lines():
-    lines = ["def one():", "    a()", "    return 1", "for a in b:", "    if a:", "        c()"]
-    closer = fitted([*lines, *(["x = 1"] * MOST_LINES)])
-    assert closer[:5] == ["def one():", "    a()", "    return 1", "for a in b:", "    if a: c()"]
-
-
-def test_a_block_stays_below_the_header_of_another():
-    lines = ["for a in b:", "    if a: c()", "d()"]
-    assert fitted([*lines, *(["x = 1"] * MOST_LINES)])[:3] == lines
