@@ -23,7 +23,9 @@ def compute_here(count: int | None = None) -> None:
     -----
     Threads that have computed before keep what they have.
     """
-    torch.set_num_threads(count or torch.get_num_threads())
+    # Torch sets a thread's number anew when it is first asked in it, to what any thread set last.
+    own = torch.get_num_threads()
+    torch.set_num_threads(count or own)
     # What is set last, in whichever thread, is what a new thread begins with.
     other = threading.Thread(target=torch.set_num_threads, args=(1,), name="set threads")
     other.start()

@@ -38,6 +38,15 @@ print(psutil.Process().num_threads() - before)
 go.set()
 """
 
+FIRST = """
+import torch
+from nbfinetune.engine.threads import compute_here
+
+compute_here(2)
+torch.ones(1000, 1000) @ torch.ones(1000, 1000)
+print(torch.get_num_threads())
+"""
+
 
 @pytest.fixture
 def threads():
@@ -59,13 +68,22 @@ def test_without_a_number_it_keeps_what_it_has(threads):
     assert torch.get_num_threads() == 2
 
 
+def test_a_worker_that_has_not_computed_before_keeps_its_number():
+    assert printed(FIRST) == 2
+
+
 @pytest.mark.parametrize(("held", "teams"), [(True, 0), (False, 2)])
 def test_threads_that_cut_images_have_no_teams_of_their_own(held, teams):
+    assert printed(TEAMS.format(held=held)) == 2 + teams
+
+
+def printed(script):
+    """The number that a script of a process of its own prints."""
     done = subprocess.run(
-        [sys.executable, "-c", TEAMS.format(held=held)],
+        [sys.executable, "-c", script],
         check=True,
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "2"},
     )
-    assert int(done.stdout) == 2 + teams
+    return int(done.stdout)
