@@ -53,7 +53,7 @@ def test_imagenet_weights_beat_random_ones_on_a_few_photos(small, shared_data):
 def test_imagenet_weights_beat_random_ones_on_the_flowers_photos(small, shared_data):
     photos = shared_data("tf_flowers.zip")
     weights = str(shared_data("weights/mobilenetv2_100.in1k_dropin.safetensors"))
-    settings = {"image_size": 128, "epochs": 2, "batch_size": 32, "threads": 2}
+    settings = {"image_size": 128, "epochs": 2, "batch_size": 32}
     pretrained = flowers(small, photos, weights, **settings)
     random = flowers(small, photos, None, **settings)
     print(
