@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from nbfinetune.export.script_tables import WIDEST
+
 __all__ = ["MOST_LINES", "fitted"]
 
 MOST_LINES = 149
-_WIDEST = 98
 
 _STANDARD = {"csv", "json", "math", "os", "sys"}
 _HEADER = re.compile(r"( *)(?:def|if|for) .*:$")
@@ -64,7 +65,7 @@ def _merged(lines: Sequence[str]) -> list[str]:
 def _is_alone(header: str, line: str, following: str) -> bool:
     """Whether a line is all that its header holds, and may stand behind it."""
     found = _HEADER.match(header)
-    if found is None or _BLOCK.match(line) or len(header) + len(line.strip()) + 1 > _WIDEST:
+    if found is None or _BLOCK.match(line) or len(header) + len(line.strip()) + 1 > WIDEST:
         return False
     return _indent(line) > len(found[1]) and (not following or _indent(following) <= len(found[1]))
 

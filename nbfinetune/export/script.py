@@ -17,7 +17,7 @@ from nbfinetune.export.script_imports import with_imports
 from nbfinetune.export.script_loss_lines import by_f1
 from nbfinetune.export.script_model_lines import imports_of_model, model_lines
 from nbfinetune.export.script_plan import Plan, plan_of
-from nbfinetune.export.script_tables import as_json, beside, in_place
+from nbfinetune.export.script_tables import WIDEST, as_json, beside, in_place
 from nbfinetune.export.script_training_lines import training_lines
 from nbfinetune.export.storing import stored, storing, write_text
 from nbfinetune.records import AppliedEdit, Event, FineTuneConfig
@@ -32,7 +32,6 @@ __all__ = [
     "write_tables",
 ]
 
-_WIDE = 98
 _SHORT_TABLE = 4
 
 
@@ -103,7 +102,7 @@ def script_files(plan: Plan, stem: str) -> tuple[dict[str, list[str]], dict[str,
     tables : dict of str to value
     """
     folder, here = "Path(sys.argv[1] if len(sys.argv) > 1 else FOLDER)", "Path(__file__).parent"
-    head = [f'"""{about(plan)[0]}', "", *textwrap.wrap(" ".join(about(plan)[1:]), _WIDE)]
+    head = [f'"""{about(plan)[0]}', "", *textwrap.wrap(" ".join(about(plan)[1:]), WIDEST)]
     head += [*_told_of_notes(plan), '"""']
     ways = [(is_edited(plan), _SHORT_TABLE), (is_edited(plan), 1), (True, 1)]
     for stepwise, most in ways:
@@ -179,7 +178,7 @@ def about(plan: Plan) -> list[str]:
 def _told_of_notes(plan: Plan) -> list[str]:
     if not plan.notes:
         return []
-    return ["", *textwrap.wrap(f"Otherwise than in the run: {'; '.join(plan.notes)}.", _WIDE)]
+    return ["", *textwrap.wrap(f"Otherwise than in the run: {'; '.join(plan.notes)}.", WIDEST)]
 
 
 def laid_out(

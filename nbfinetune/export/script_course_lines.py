@@ -5,14 +5,13 @@ from __future__ import annotations
 import textwrap
 
 from nbfinetune.export.script_plan import Plan
+from nbfinetune.export.script_tables import WIDEST
 from nbfinetune.export.script_values import by_step, constant, pieces
 
 __all__ = ["VALUES", "course_lines", "is_edited", "prunings", "value_of"]
 
 VALUES = ("weight_decay", "momentum", "l1", "clip_norm", "clip_weights")
 """Values of the optimizer that may change while it runs."""
-
-_WIDE = 98
 
 
 def is_edited(plan: Plan) -> bool:
@@ -74,7 +73,7 @@ def _is_plain(plan: Plan) -> bool:
 
 
 def _comment(text: str) -> str:
-    return f"# {textwrap.shorten(text, _WIDE - 2, placeholder=' …')}"
+    return f"# {textwrap.shorten(text, WIDEST - 2, placeholder=' …')}"
 
 
 def _value_at(plan: Plan) -> list[str]:
